@@ -1,0 +1,34 @@
+# Any target but help first makes .venv, once, with nothing but python3 and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+CKPT ?= checkpoints/gan/last.ckpt
+PICTURES ?= $(shell $(BIN)/python -c "from colorgan.data.photos import paths; print(*paths())")
+
+.PHONY: help setup sample test lint
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/done ## install everything into .venv
+
+.venv/done: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("colorgan needs Python 3.11: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# A run that is there already goes on, or says that it is complete.
+train-gan: override ARGS += --resume
+
+train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
+	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)
+
+sample: setup ## color PICTURES (default: those of the package) with CKPT (default: of train-gan)
+	$(BIN)/python -m colorgan.sample --ckpt $(CKPT) $(ARGS) $(PICTURES)
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## check the style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .

@@ -1,0 +1,94 @@
+"""Pictures in memory: PIL images, arrays and tensors <-> lists of rgb tensors."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorgan import pixels
+from colorgan.errors import UserError
+
+_SLACK = 1e-3  # of floats beyond [0, 1]: resampling and half precision overshoot a little
+Pictures = Image.Image | np.ndarray | Tensor
+Repack = Callable[[list[Tensor]], Pictures]
+
+
+def unpack(pictures: Pictures) -> tuple[list[Tensor], Repack]:
+    """Takes pictures out of whatever holds them, and gives the way back for their colored versions.
+
+    Args:
+        pictures: A PIL image of any mode; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); or a tensor (H, W),
+            (1, H, W), (3, H, W), (B, 1, H, W) or (B, 3, H, W). uint8, uint16, or floats in [0, 1].
+
+    Returns:
+        The pictures as float32 (3, H, W) in [0, 1], and a function that turns a list of such pictures into the type,
+        dtype, layout, device and alpha that came in: gray comes back with three channels, a PIL image upright.
+
+    Raises:
+        UserError: Another type, shape, dtype or range.
+    """
+    if isinstance(pictures, Image.Image):
+        return _unpack_image(pictures)
+    if isinstance(pictures, np.ndarray):
+        return _unpack_array(pictures)
+    if isinstance(pictures, Tensor):
+        return _unpack_tensor(pictures)
+    raise UserError(f"cannot color {type(pictures).__name__}: give a PIL image, a numpy array or a torch tensor")
+
+
+def _unpack_image(image: Image.Image) -> tuple[list[Tensor], Repack]:
+    with pixels.quiet():
+        rgb, alpha = pixels.planes(image)
+
+    def repack(colored: list[Tensor]) -> Image.Image:
+        result = Image.fromarray(pixels.to_bytes(colored[0].permute(1, 2, 0).cpu().numpy()))
+        if alpha is not None:
+            result.putalpha(Image.fromarray(alpha))
+        return result
+
+    return [torch.from_numpy(rgb).permute(2, 0, 1)], repack
+
+
+def _unpack_array(array: np.ndarray) -> tuple[list[Tensor], Repack]:
+    values = array[..., None] if array.ndim == 2 else array
+    if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or not values.size:
+        raise UserError(f"cannot color an array {array.shape}: give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    full = _full_scale(array)
+    rgb = torch.from_numpy(values[..., :3].astype(np.float32) / full).permute(2, 0, 1)
+
+    def repack(colored: list[Tensor]) -> np.ndarray:
+        rgb = colored[0].permute(1, 2, 0).cpu().numpy().clip(0, 1) * full
+        rgb = (rgb if full == 1 else rgb.round()).astype(array.dtype)
+        return np.concatenate([rgb, values[..., 3:]], axis=2)  # the alpha, if there is one
+
+    return [rgb.clamp(0, 1).expand(3, -1, -1)], repack
+
+
+def _unpack_tensor(tensor: Tensor) -> tuple[list[Tensor], Repack]:
+    batch = tensor[(None,) * max(0, 4 - tensor.ndim)]  # (B, 1 or 3, H, W)
+    if tensor.ndim not in (2, 3, 4) or batch.shape[1] not in (1, 3) or not batch.numel():
+        raise UserError(f"cannot color a tensor {tuple(tensor.shape)}: give (H, W), ([B,] 1, H, W) or ([B,] 3, H, W)")
+    full = _full_scale(tensor)
+    rgb = (batch.detach().float() / full).clamp(0, 1).expand(-1, 3, -1, -1)
+
+    def repack(colored: list[Tensor]) -> Tensor:
+        rgb = torch.stack(colored).clamp(0, 1) * full
+        rgb = (rgb if full == 1 else rgb.round()).to(tensor.device, tensor.dtype)
+        return rgb if tensor.ndim == 4 else rgb[0]
+
+    return list(rgb), repack
+
+
+def _full_scale(values: np.ndarray | Tensor) -> int:
+    """The value of white: 255, 65535, or 1 of floats, which have to lie in [0, 1]."""
+    kind = getattr(values.dtype, "name", str(values.dtype)).removeprefix("torch.")
+    if kind in ("uint8", "uint16"):
+        return np.iinfo(kind).max
+    if "float" not in kind:
+        raise UserError(f"cannot color {kind} values: give uint8, uint16 or floats in [0, 1]")
+    low, high = float(values.min()), float(values.max())
+    if not (low > -_SLACK and high < 1 + _SLACK):  # so that NaN fails too
+        raise UserError(f"cannot color floats from {low:g} to {high:g}: scale them to [0, 1]")
+    return 1

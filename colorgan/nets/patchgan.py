@@ -1,0 +1,38 @@
+"""The discriminator of Nazeri 2018: the 70x70 PatchGAN of Isola et al. 2017, "Image-to-image translation"."""
+
+from torch import Tensor, nn
+
+from colorgan.nets.blocks import Norm, dcgan_conv, same_padding
+
+
+class PatchGAN(nn.Module):
+    """Judges every 70x70 patch of a picture: real or generated.
+
+    Nazeri's code; 2,767,553 parameters with 4 input channels. No normalization in the first and last layer.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int = 64,  # channels of the first layer
+        norm: Norm = "batch",
+    ):
+        super().__init__()
+        plain = "spectral" if norm == "spectral" else "none"  # a bound on the weights holds for all layers
+        self.layers = nn.Sequential(
+            dcgan_conv(nn.Conv2d(channels, width, 4, 2, 1), plain),
+            nn.LeakyReLU(0.2),
+            dcgan_conv(nn.Conv2d(width, 2 * width, 4, 2, 1), norm),
+            nn.LeakyReLU(0.2),
+            dcgan_conv(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), norm),
+            nn.LeakyReLU(0.2),
+            same_padding(),
+            dcgan_conv(nn.Conv2d(4 * width, 8 * width, 4), norm),
+            nn.LeakyReLU(0.2),
+            same_padding(),
+            dcgan_conv(nn.Conv2d(8 * width, 1, 4), plain),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W), scaled to about [-1, 1] -> logits (B, 1, H/8, W/8)."""
+        return self.layers(x)

@@ -1,0 +1,36 @@
+"""Learning-rate schedules that a resumed run, or one with a time limit, continues rightly."""
+
+import math
+from collections.abc import Callable
+
+from omegaconf import DictConfig
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+
+def make_schedule(optimizer: Optimizer, optim: DictConfig, progress: Callable[[], float]) -> LRScheduler:
+    """The schedule that `optim.schedule` names; a plateau one is stepped every epoch, the others every batch.
+
+    Args:
+        optimizer: with its first learning rate.
+        optim: the `optim` node of an experiment.
+        progress: the share of the run that is done, in [0, 1].
+    """
+    if optim.schedule == "plateau":
+        return ReduceLROnPlateau(optimizer, factor=optim.factor, patience=optim.patience)
+    factors = {
+        "constant": lambda batches: 1.0,
+        "exponential": lambda batches: optim.factor ** (batches / optim.every),
+        "cosine": lambda batches: (1 + math.cos(math.pi * progress())) / 2,
+    }
+    return LambdaLR(optimizer, factors[optim.schedule])
+
+
+def restart(schedule: LRScheduler, lr: float) -> None:
+    """Lets `lr` win over the rate that a checkpoint restored; the schedule goes on from where it stands."""
+    for group in schedule.optimizer.param_groups:
+        group["lr"] = group["initial_lr"] = lr
+    if isinstance(schedule, LambdaLR):
+        schedule.base_lrs = [lr] * len(schedule.base_lrs)
+        for group, factor in zip(schedule.optimizer.param_groups, schedule.lr_lambdas, strict=True):
+            group["lr"] = lr * factor(schedule.last_epoch)

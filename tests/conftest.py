@@ -1,0 +1,77 @@
+"""What several test modules share: a run so small that it takes a second."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorgan import sample, train
+
+TINY = (
+    "net.width=4",
+    "discriminator.width=4",
+    "data.size=32",
+    "data.batch_size=4",
+    "data.workers=0",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=1",
+    "trainer.limit_train_batches=2",
+    "trainer.limit_val_batches=1",
+    "wandb.mode=disabled",
+)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+    torch.set_num_threads(1)  # nets this small only wait for each other's threads
+
+
+@pytest.fixture
+def tiny_train(tmp_path):
+    """Trains experiments/gan.yaml with tiny overrides and more arguments; returns the exit code."""
+
+    def run(*more, experiment="experiments/gan.yaml"):
+        return train.main([experiment, *TINY, f"run_dir={tmp_path / 'run'}", *more])
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of twelve small color photographs in two classes."""
+    generator = np.random.default_rng(0)
+    for i in range(12):
+        path = tmp_path / "pictures" / ("sea", "forest")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "pictures"
+
+
+class Tint:
+    """Colors everything red; remembers what it was asked."""
+
+    def __init__(self):
+        self.sizes = []
+        self.batches = []
+
+    def paint(self, pictures, size=None):
+        """The red channel at full, the others as they are."""
+        self.sizes.append(size)
+        self.batches.append(len(pictures))
+        return [torch.cat([torch.ones_like(picture[:1]), picture[1:]]) for picture in pictures]
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """The model that any checkpoint loads."""
+    model = Tint()
+    monkeypatch.setattr(sample, "load", lambda path, device: model)
+    return model
+
+
+@pytest.fixture
+def run(model, tmp_path, monkeypatch):
+    """Runs the command in tmp_path: run(*arguments) -> exit code."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: sample.main(["--ckpt", "x.ckpt", "--device", "cpu", *map(str, arguments)])

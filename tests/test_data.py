@@ -1,0 +1,228 @@
+"""Datasets: which photographs, which half, which class, and one clear line where something is missing."""
+
+import json
+import pickle
+import urllib.error
+from inspect import signature
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorgan.data import DATASETS
+from colorgan.data.folder import Folder
+from colorgan.data.photos import PHOTOGRAPHS, Photos
+from colorgan.data.pictures import Pictures
+from colorgan.errors import UserError
+
+
+def draw(path, color=(200, 60, 30), size=12):
+    """A small picture with many hues: `color` in one corner, and each channel falls in another direction."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    down, across = np.mgrid[:size, :size] / size
+    falls = np.stack([1 - down, 1 - across, (down + across) / 2], axis=-1)
+    Image.fromarray((falls * color).astype(np.uint8)).save(path)
+    return path
+
+
+def names(source):
+    return {source.names[i] for i in range(len(source))}
+
+
+def test_folder_with_train_and_val_is_split_by_them(tmp_path):
+    for name in ("train/cat/a.png", "train/cat/deep/b.PNG", "train/dog/c.png", "val/dog/d.png", "train/.x.png"):
+        draw(tmp_path / name)
+    (tmp_path / "train/dog/notes.txt").write_text("no photograph")
+    train, val = Folder(tmp_path, True), Folder(tmp_path, False)
+    assert names(train) == {"cat/a.png", "cat/deep/b.PNG", "dog/c.png"} and names(val) == {"dog/d.png"}
+    assert train.classes == val.classes == ["cat", "dog"]
+    assert [train.label(i) for i in range(3)] == [0, 0, 1] and val.label(0) == 1
+    assert train.name(0) == str(tmp_path / "train/cat/a.png")
+    assert train.load(0, 8).shape == (3, 8, 8) and train.load(0, 8).dtype == np.uint8
+
+
+def test_folder_without_them_is_split_by_name_and_new_pictures_move_no_others(tmp_path):
+    for i in range(60):
+        draw(tmp_path / f"{'sea' if i % 2 else 'sky'}/{i}.png")
+    before = names(Folder(tmp_path, True, 0.3)), names(Folder(tmp_path, False, 0.3))
+    assert len(before[0] | before[1]) == 60 and not before[0] & before[1]
+    assert 8 <= len(before[1]) <= 28
+    for i in range(60, 90):
+        draw(tmp_path / f"hill/{i}.png")
+    after = Folder(tmp_path, True, 0.3), Folder(tmp_path, False, 0.3)
+    assert before[0] <= names(after[0]) and before[1] <= names(after[1])
+    assert after[0].classes == after[1].classes == ["hill", "sea", "sky"]
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.99])
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_neither_half_is_empty(tmp_path, share, count):
+    for i in range(count):
+        draw(tmp_path / f"{i}.png")
+    train, val = Folder(tmp_path, True, share), Folder(tmp_path, False, share)
+    assert len(train) and len(val)
+    assert len(train) + len(val) == max(count, 2)
+    assert train.classes == val.classes == [tmp_path.name]
+
+
+def test_folder_follows_links_but_not_in_circles(tmp_path):
+    draw(tmp_path / "elsewhere/a.png")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/up").symlink_to(tmp_path / "root")
+    assert names(Folder(tmp_path / "root", True)) == {"linked/a.png"}
+
+
+def test_folder_says_what_is_wrong(tmp_path):
+    with pytest.raises(UserError, match="root is not set"):
+        Folder(None, True)
+    with pytest.raises(UserError, match=f"{tmp_path}/nowhere: no such folder"):
+        Folder(tmp_path / "nowhere", True)
+    with pytest.raises(UserError, match=f"{tmp_path}: no photographs"):
+        Folder(tmp_path, True)
+    with pytest.raises(ValueError, match="val_share=2"):
+        Folder(tmp_path, True, 2)
+
+
+def test_photos_are_embedded_and_fixed():
+    train, again, val = Photos(None, True), Photos(None, True), Photos(None, False)
+    assert len(train) == 960 and len(val) == 3 * len(PHOTOGRAPHS)
+    assert np.array_equal(train.load(7, 24), again.load(7, 24))
+    assert not np.array_equal(train.load(7, 24), train.load(12, 24))  # another crop of the same photograph
+    assert train.label(7) == train.label(12) == 2 and train.classes[2] == "coffee"
+    for i in range(len(val)):
+        assert val.load(i, 16).shape == (3, 16, 16) and val.name(i).endswith(list(PHOTOGRAPHS)[val.label(i)])
+
+
+def test_photos_missing_in_the_wheel_is_one_line(monkeypatch):
+    monkeypatch.setattr("colorgan.data.photos.PHOTOGRAPHS", {"nothing.png": ((0, 0, 8),)})
+    with pytest.raises(UserError, match=r"nothing\.png: not in this scikit-image"):
+        Photos(None, True)
+
+
+@pytest.mark.parametrize("name", ["places365", "cifar10", "flowers102", "imagenette"])
+def test_public_sets_without_a_network_say_where_files_belong(name, tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    with pytest.raises(
+        UserError, match=f"data.name={name}: .*{tmp_path}.*could not be downloaded.*not known.*put "
+    ) as e:
+        DATASETS[name](tmp_path, True)
+    assert "\n" not in str(e.value)
+    with pytest.raises(UserError, match="root is not set"):
+        DATASETS[name](None, True)
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A Places365 of three classes and six pictures."""
+    (tmp_path / "categories_places365.txt").write_text("/f/forest/broadleaf 0\n/f/forest_path 1\n/p/park 2\n")
+    files = [f"/{c[0]}/{c}/{i:08}.jpg" for c in ("forest/broadleaf", "forest_path", "park") for i in (1, 2)]
+    lines = [f"{file} {label // 2}\n" for label, file in enumerate(files)]
+    (tmp_path / "places365_train_standard.txt").write_text("".join(lines))
+    (tmp_path / "places365_val.txt").write_text("Places365_val_1.jpg 2\n")
+    for file in files:
+        draw(tmp_path / f"data_256_standard{file}")
+    draw(tmp_path / "val_256/Places365_val_1.jpg")
+    monkeypatch.setattr("torchvision.datasets.places365.check_integrity", lambda file, md5: True)
+    return tmp_path
+
+
+def test_places_keeps_the_classes_that_patterns_match(places):
+    everything = DATASETS["places365"](places, True)
+    assert everything.classes == ["forest/broadleaf", "forest_path", "park"] and len(everything) == 6
+    chosen = DATASETS["places365"](places, True, ["park", "forest/*"])
+    assert chosen.classes == ["forest/broadleaf", "park"]
+    assert [chosen.label(i) for i in range(len(chosen))] == [0, 0, 1, 1]
+    assert chosen.name(3) == str(places / "data_256_standard/p/park/00000002.jpg")
+    assert chosen.load(3, 8).shape == (3, 8, 8)
+    val = DATASETS["places365"](places, False, ["park", "forest/*"])
+    assert val.label(0) == 1 and val.load(0, 8).shape == (3, 8, 8)
+
+
+def test_places_tells_of_patterns_that_match_nothing(places):
+    with pytest.raises(UserError, match=r"no class of places365 matches prk, sea.*did you mean park"):
+        DATASETS["places365"](places, True, ["prk", "sea*", "forest*"])
+
+
+def test_cifar_is_read_from_its_arrays(tmp_path, monkeypatch):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    pixels = np.arange(2 * 3072, dtype=np.uint32).astype(np.uint8).reshape(2, 3072)
+    for file in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        (folder / file).write_bytes(pickle.dumps({"data": pixels, "labels": [3, 1]}))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *args: True)
+    train, val = DATASETS["cifar10"](tmp_path, True), DATASETS["cifar10"](tmp_path, False)
+    assert len(train) == 10 and len(val) == 2 and val.label(0) == 3 and train.name(9) == "cifar10/train/9"
+    assert np.array_equal(val.load(1, 32), pixels[1].reshape(3, 32, 32))
+
+
+class Counting:
+    """Three photographs, the second of which is broken; counts decodings."""
+
+    classes = ("all",)
+
+    def __init__(self, broken=(1,)):
+        self.broken, self.decoded = broken, []
+
+    def __len__(self):
+        return 3
+
+    def label(self, index):
+        return 10 + index
+
+    def name(self, index):
+        return f"{index}.jpg"
+
+    def load(self, index, size):
+        self.decoded.append(index)
+        if index in self.broken:
+            raise UserError(f"{index}.jpg: broken")
+        return np.full((3, size, size), index, np.uint8)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_cache_changes_nothing_but_how_often_is_decoded(workers):
+    plain, cached = Pictures(Counting(), 4), Pictures(Counting(), 4, "ram", workers)
+    for _ in range(2):
+        for i in range(3):
+            expected, item = plain[i], cached[i]
+            assert torch.equal(item["rgb"], expected["rgb"]) and item["label"] == expected["label"]
+    assert cached.source.decoded == [0, 1, 2]
+    assert len(plain.source.decoded) == 7
+
+
+def test_next_good_picture_stands_in_for_a_broken_one():
+    pictures = Pictures(Counting(broken=(2,)), 4)
+    assert pictures.broken_names() == []
+    item = pictures[2]
+    assert item["index"] == 0 and item["label"] == 10 and not item["rgb"].any()
+    assert pictures.broken_names() == ["2.jpg"]
+
+
+def test_all_broken_is_an_error_each_time():
+    pictures = Pictures(Counting(broken=(0, 1, 2)), 4)
+    for _ in range(2):
+        with pytest.raises(UserError, match="none of the 3 photographs can be read"):
+            pictures[0]
+
+
+def test_cache_that_does_not_fit_is_refused_before_it_kills(monkeypatch):
+    monkeypatch.setattr("colorgan.data.pictures.shutil.disk_usage", lambda path: type("Usage", (), {"free": 40}))
+    monkeypatch.setattr("colorgan.data.pictures.os.path.isdir", lambda path: True)
+    with pytest.raises(UserError, match=r"0\.00 GB of shared memory.*cache=none"):
+        Pictures(Counting(), 4, "ram", workers=2)
+    assert len(Pictures(Counting(), 4, "ram", workers=0)) == 3
+    with pytest.raises(UserError, match="cache=disk"):
+        Pictures(Counting(), 4, "disk")
+
+
+def test_defaults_are_what_a_yaml_file_can_say():
+    for source in DATASETS.values():
+        parameters = signature(source).parameters
+        assert list(parameters)[:2] == ["root", "train"]
+        json.dumps([p.default for p in list(parameters.values())[2:]])

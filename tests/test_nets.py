@@ -1,0 +1,246 @@
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from colorgan.config import construct
+from colorgan.nets import DISCRIMINATORS, NETS
+from colorgan.nets.blocks import same_padding
+from colorgan.nets.patchgan import PatchGAN
+from colorgan.nets.unet import UNet
+
+NORMS = ["batch", "instance", "spectral", "none"]
+
+
+def net_of(name):
+    """A small form of a net, built as an experiment builds it."""
+    node = OmegaConf.create({"name": name, "size": 32, "width": 4})
+    return construct(NETS, node, channels=2, pretrained=False)
+
+
+def discriminator_of(name):
+    return construct(DISCRIMINATORS, OmegaConf.create({"name": name, "width": 4}), channels=3)
+
+
+def gray(batch, height=32, width=32):
+    return 100 * torch.rand(batch, 1, height, width)
+
+
+def parameters(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def descend(net, x):
+    """One backward pass of a loss that depends on every output."""
+    out = net(x)
+    (out * torch.randn_like(out)).sum().backward()
+
+
+def without_gradient(net):
+    """Names of what the loss does not reach; a bias before a normalization is one by nature, so biases are left out."""
+    weights = {name: p for name, p in net.named_parameters() if p.requires_grad and not name.endswith("bias")}
+    return [name for name, p in weights.items() if p.grad is None or not p.grad.any()]
+
+
+def silent_leaves(net, x):
+    """Names of the modules without children that a forward pass does not use."""
+    leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
+    fired = set()
+    for name, module in leaves.items():
+        module.register_forward_hook(lambda *_, name=name: fired.add(name))
+    net(x)
+    return leaves.keys() - fired
+
+
+def spectral_layers(net):
+    return [m for m in net.modules() if nn.utils.parametrize.is_parametrized(m, "weight")]
+
+
+def dropouts(net):
+    """For each decoder of a U-Net: its dropout, if it has one."""
+    return [next((m.p for m in layer.modules() if isinstance(m, nn.Dropout)), 0.0) for layer in net.decoder]
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("height, width", [(37, 91), (1, 1), (5, 200), (64, 32), (33, 2)])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_net_gives_the_channels_of_its_codec_at_any_height_and_width(name, height, width, training):
+    out = net_of(name).train(training)(gray(2, height, width))
+    assert out.shape[:2] == (2, 2)
+    assert 1 <= out.shape[2] <= height and 1 <= out.shape[3] <= width
+    assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_trains_all_its_weights(name):
+    net = net_of(name)
+    descend(net, gray(4))
+    assert not without_gradient(net)
+    assert all(p.grad.isfinite().all() for p in net.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_uses_all_its_layers(name):
+    assert not silent_leaves(net_of(name), gray(2))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_ends_linear(name):
+    net = net_of(name).eval()
+    for p in net.parameters():
+        p.data.mul_(3)
+    out = net(gray(4))
+    assert out.min() < 0 < out.max()
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_picture_gets_the_same_color_alone_and_in_a_batch(name):
+    net, L = net_of(name).double(), gray(5, 40, 50).double()
+    net(L)  # so that running statistics are not those of a fresh net
+    net.eval()
+    torch.testing.assert_close(net(L), torch.cat([net(one[None]) for one in L]))
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_trains_all_its_weights(name):
+    discriminator = discriminator_of(name)
+    descend(discriminator, torch.randn(4, 3, 32, 32))
+    assert not without_gradient(discriminator)
+    assert all(p.grad.isfinite().all() for p in discriminator.parameters())
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_uses_all_its_layers(name):
+    assert not silent_leaves(discriminator_of(name), torch.randn(2, 3, 32, 32))
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_gives_logits_of_each_picture(name):
+    out = discriminator_of(name)(torch.randn(5, 3, 32, 32))
+    assert out.shape[:2] == (5, 1) and out.min() < 0 < out.max()
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_passes_gradients_on_to_the_picture(name):
+    x = torch.randn(2, 3, 32, 32, requires_grad=True)
+    discriminator_of(name)(x).sum().backward()
+    assert x.grad.isfinite().all() and all(x.grad[:, channel].any() for channel in range(3))
+
+
+@pytest.mark.parametrize("size, count", [(32, 16_654_851), (256, 42_023_811)])
+def test_the_unet_is_as_large_as_the_papers(size, count):
+    with torch.device("meta"):
+        assert parameters(UNet(3, size)) == count
+
+
+def test_the_patchgan_is_as_large_as_the_papers():
+    with torch.device("meta"):
+        assert parameters(PatchGAN(4)) == 2_767_553
+
+
+@pytest.mark.parametrize(
+    "size, widths",
+    [
+        (32, [1, 2, 4, 8, 8]),
+        (64, [1, 2, 4, 8, 8, 8]),
+        (128, [1, 2, 4, 8, 8, 8, 8]),
+        (256, [1, 1, 2, 4, 8, 8, 8, 8]),
+        (512, [1, 1, 2, 4, 8, 8, 8, 8, 8]),
+    ],
+)
+def test_the_unet_has_the_widths_of_its_size(size, widths):
+    convolutions = [m for m in UNet(2, size, width=1).encoder.modules() if isinstance(m, nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == widths
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_the_unet_narrows_to_two_pixels(size):
+    shapes = []
+    net = UNet(2, size, width=1)
+    for layer in net.encoder:
+        layer.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[2:])))
+    net(gray(2, size, size))
+    assert shapes == [(size >> i, size >> i) for i in range(len(shapes))] and shapes[-1] == (2, 2)
+
+
+@pytest.mark.parametrize("height, width", [(37, 91), (1, 1), (5, 200)])
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_unet_keeps_height_and_width(height, width, norm):
+    assert UNet(2, 32, 4, norm)(gray(2, height, width)).shape == (2, 2, height, width)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("cls, args", [(UNet, (2, 32, 4)), (PatchGAN, (1, 4))])
+def test_each_norm_trains(cls, args, norm):
+    net = cls(*args, norm=norm)
+    descend(net, gray(4))
+    assert not without_gradient(net)
+
+
+def test_without_a_norm_the_biases_train_too():
+    net = UNet(2, 32, 4, "none")
+    descend(net, gray(4))
+    assert all(p.grad.any() for p in net.parameters())
+
+
+@pytest.mark.parametrize("cls, args", [(UNet, (2, 32)), (PatchGAN, (3,))])
+def test_an_unknown_norm_is_refused(cls, args):
+    with pytest.raises(ValueError, match="norm=layer: there are batch, instance, spectral, none"):
+        cls(*args, norm="layer")
+
+
+@pytest.mark.parametrize("size", [48, 16, 0, -32, None])
+def test_the_unet_refuses_a_size_that_it_cannot_halve(size):
+    with pytest.raises(ValueError, match=f"size={size}: this net trains on a power of two from 32 up; set net.size"):
+        UNet(2, size)
+
+
+@pytest.mark.parametrize("cls, args", [(UNet, (2, 32, 8)), (PatchGAN, (1, 8))])
+def test_spectral_norm_bounds_the_largest_singular_value(cls, args):
+    net = cls(*args, norm="spectral")
+    for layer in spectral_layers(net):
+        layer.parametrizations.weight.original.data.mul_(100)
+    for _ in range(30):
+        net(gray(2))
+    net.eval()
+    for layer in spectral_layers(net):
+        weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
+        assert torch.linalg.matrix_norm(weight.flatten(1), 2) < 1.05
+
+
+def test_spectral_norm_holds_for_each_layer_of_the_patchgan():
+    assert len(spectral_layers(PatchGAN(3, 4, "spectral"))) == 5
+
+
+@pytest.mark.parametrize("cls, args, layers", [(UNet, (2, 32, 4), 9), (PatchGAN, (3, 4), 3)])
+def test_batch_norm_is_where_the_paper_has_it(cls, args, layers):
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in cls(*args).modules()) == layers
+
+
+@pytest.mark.parametrize("size, pattern", [(32, [0.5, 0.5, 0, 0]), (256, [0.5, 0.5, 0.5, 0, 0, 0, 0])])
+def test_dropout_is_on_the_first_decoders_only(size, pattern):
+    assert dropouts(UNet(2, size, 1, dropout=0.5)) == pattern
+
+
+def test_dropout_acts_in_training_only():
+    net, L = UNet(2, 32, 4, norm="none", dropout=0.5), gray(1)
+    assert not torch.equal(net(L), net(L))
+    net.eval()
+    assert torch.equal(net(L), net(L))
+
+
+@pytest.mark.parametrize("size, logits", [(256, 32), (32, 4)])
+def test_the_patchgan_judges_one_patch_every_eight_pixels(size, logits):
+    assert PatchGAN(3, 4)(torch.randn(2, 3, size, size)).shape == (2, 1, logits, logits)
+
+
+def test_same_padding_is_tensorflows():
+    padded = same_padding()(torch.ones(1, 1, 5, 5))
+    assert padded.shape[2:] == (8, 8) and padded[..., 1:6, 1:6].all()
+
+
+def test_a_patch_is_70_pixels_wide():
+    x = torch.randn(1, 3, 128, 128, requires_grad=True)
+    PatchGAN(3, 4, "none")(x)[0, 0, 8, 8].backward()
+    rows, columns = (x.grad.abs().sum((0, 1, axis)).nonzero() for axis in (3, 2))
+    assert (len(rows), len(columns)) == (70, 70)
