@@ -125,7 +125,7 @@ class SampleGrid(Callback):
 
 
 def paint_grid(colorizer: pl.LightningModule, rgb: Tensor) -> Tensor:
-    """Rows of gray | prediction | truth.
+    """Gray | prediction | truth, two pictures a row.
 
     Args:
         colorizer: maps L (B, 1, H, W) to ab (B, 2, H, W).
@@ -138,4 +138,4 @@ def paint_grid(colorizer: pl.LightningModule, rgb: Tensor) -> Tensor:
     with torch.no_grad():
         painted = join(L, colorizer(L))
     columns = torch.stack([join(L, torch.zeros_like(ab)), painted, rgb], dim=1)  # (B, 3 columns, 3, H, W)
-    return make_grid(columns.flatten(0, 1), nrow=3)
+    return make_grid(columns.flatten(0, 1), nrow=6)

@@ -11,7 +11,7 @@ import os
 import re
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import field, fields, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,10 @@ def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]
     try:
         given = OmegaConf.to_container(OmegaConf.load(path))
     except OSError as error:
-        raise UserError(f"{path}: no such experiment file ({error.strerror}); `ls experiments` shows them") from None
+        if error.strerror:
+            line = f"{path}: no such experiment file ({error.strerror}); `ls experiments` shows them"
+            raise UserError(line) from None
+        given = None  # OmegaConf's word for a file that holds one number or text
     except Exception as error:
         raise UserError(f"{path}: not valid YAML: {_line(error)}") from None
     if not isinstance(given, dict):
@@ -56,18 +59,19 @@ def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]
 
 def resolve(given: dict[str, Any], overrides: Sequence[str], tables: Mapping[str, Table], origin: str) -> DictConfig:
     """Completes and checks `given` (nested, plain) under `overrides`; `origin` names it in error lines."""
-    given = {key: ({"name": node} if key in NAMED and isinstance(node, str) else node) for key, node in given.items()}
-    dotlist = [_spell_out(item) for item in overrides]
-    given, classes = _choose_classes(given, dotlist, tables)
-    schema = _schema(classes)
-    experiment = _merge(schema, OmegaConf.create(given), origin)
-    for item, dots in zip(overrides, dotlist, strict=True):
-        experiment = _merge(experiment, OmegaConf.from_dotlist([dots]), item)
+    items = [_parted(item) for item in overrides]
+    given, names = _choose_names(given, items, tables, origin)
+    schema = Experiment(**{key: _node_schema(tables[key][name], name, key == "data") for key, name in names.items()})
+    experiment, hints = OmegaConf.structured(schema), _hints(schema)
+    _merge(experiment, given, hints, origin)
+    for item, (key, text) in zip(overrides, items, strict=True):
+        value = _value(text, hints.get(key), item)
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        _merge(experiment, value, hints, item)
     experiment.run_dir = experiment.run_dir or os.path.join("checkpoints", experiment.name)
     if "size" in experiment.net and experiment.net.size is None:
         experiment.net.size = experiment.data.size
-    if experiment.trainer.max_time is not None and not re.fullmatch(r"\d+(:\d\d){3}", experiment.trainer.max_time):
-        raise UserError("trainer.max_time: write days:hours:minutes:seconds with two digits each, as in 00:00:10:00")
     OmegaConf.set_readonly(experiment, True)
     return experiment
 
@@ -97,81 +101,114 @@ def construct(table: Table, node: DictConfig, **given: Any) -> Any:
         raise UserError(f"{node.name}: {_line(error)}") from error
 
 
-def _spell_out(item: str) -> str:
-    """`net=unet` means `net.name=unet`."""
-    key, equals, value = item.partition("=")
+def _parted(item: str) -> tuple[str, str]:
+    """Key and text of `key=value`; `net=unet` means `net.name=unet`."""
+    key, equals, text = item.partition("=")
     if not equals:
         raise UserError(f"{item}: an override is key=value, as in data.size=64")
-    return f"{key}.name={value}" if key in NAMED else item
+    return (f"{key}.name" if key in NAMED else key), text
 
 
-def _choose_classes(
-    given: dict[str, Any], dotlist: list[str], tables: Mapping[str, Table]
-) -> tuple[dict[str, Any], dict[str, type]]:
-    """The class of each named node, and `given` without the arguments of a class that an override replaced."""
-    given, classes = dict(given), {}
-    defaults = {f.name: f.default for f in fields(Experiment)}
+def _choose_names(
+    given: dict[str, Any], items: list[tuple[str, str]], tables: Mapping[str, Table], origin: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The name of each named node, and `given` without the arguments of a class that an override replaced."""
+    given, names = dict(given), {}
     for key in NAMED:
-        node = given.get(key) or {}
+        node = given.get(key)
+        node = {"name": node} if isinstance(node, str) else {} if node is None else node
         if not isinstance(node, dict):
-            raise UserError(f"{key}: write a name, or `name:` and arguments below it")
-        written = node.get("name", defaults[key])
-        name = next((d.split("=", 1)[1] for d in reversed(dotlist) if d.startswith(f"{key}.name=")), written)
-        if name not in tables[key]:
-            raise UserError(f"{key}={name}: {_unknown(name, tables[key], key)}; there are: {', '.join(tables[key])}")
+            raise UserError(f"{origin}: {key}: write a name, or `name:` and arguments below it")
+        written = node.get("name", getattr(Experiment, key))
+        overriding = [text for path, text in items if path == f"{key}.name"]
+        name = overriding[-1] if overriding else written
+        if not isinstance(name, str) or name not in tables[key]:
+            where = f"{key}={name}" if overriding else f"{origin}: {key}"
+            raise UserError(f"{where}: {_unknown(str(name), tables[key], key)}; there are: {', '.join(tables[key])}")
         if name != written:
             own = {f.name for f in fields(Data)} if key == "data" else set()
-            dropped = sorted(set(node) - own - {"name"})
+            dropped = ", ".join(sorted(set(node) - own - {"name"}))
             node = {k: v for k, v in node.items() if k in own}
             if dropped:
-                log.warning(
-                    "%s=%s: dropped what the experiment says for '%s': %s", key, name, written, ", ".join(dropped)
-                )
+                log.warning("%s=%s: dropped what the experiment says for '%s': %s", key, name, written, dropped)
         given[key] = {**node, "name": name}
-        classes[key] = tables[key][name]
-    return given, classes
+        names[key] = name
+    return given, names
 
 
-def _schema(classes: dict[str, type]) -> DictConfig:
-    """The typed experiment in which each named node has the keys of its class."""
-    nodes = {key: _node_schema(cls, Data if key == "data" else None) for key, cls in classes.items()}
-    return OmegaConf.structured(Experiment(**nodes))
-
-
-def _node_schema(cls: type, base: type | None) -> Any:
+def _node_schema(cls: type, name: str, is_data: bool) -> Any:
     """A dataclass instance with `name` and the constructor's parameters that have a default."""
     hints = typing.get_type_hints(cls.__init__)
-    members: list[Any] = [] if base else [("name", str, "")]
+    members: list[Any] = [("name", str, name)]
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.default is not parameter.empty:
             members.append((parameter.name, hints[parameter.name], _default(parameter.default)))
-    return make_dataclass(cls.__name__, members, bases=(base,) if base else ())()
+    return make_dataclass(cls.__name__, members, bases=(Data,) if is_data else ())()
 
 
 def _default(value: Any) -> Any:
     return field(default_factory=lambda: list(value)) if isinstance(value, list) else field(default=value)
 
 
-def _merge(config: DictConfig, update: Any, origin: str) -> DictConfig:
-    _check_keys(update, config, origin)
+def _hints(schema: Any, path: str = "") -> dict[str, Any]:
+    """The type of every value below `schema`, by its dotted key."""
+    found = {}
+    for name, hint in typing.get_type_hints(type(schema)).items():
+        value = getattr(schema, name)
+        found |= _hints(value, f"{path}{name}.") if is_dataclass(value) else {path + name: hint}
+    return found
+
+
+def _value(text: str, hint: Any, item: str) -> Any:
+    """What the text of an override means: itself where text is asked for, else YAML."""
+    if hint in (str, str | None) or typing.get_origin(hint) is typing.Literal:
+        return None if text == "null" and hint == str | None else text
     try:
-        return OmegaConf.merge(config, update)
-    except OmegaConfBaseException as error:
-        key = "" if f"{error.full_key}=" in origin else f"{error.full_key}: "
-        raise UserError(f"{origin}: {key}{_line(error)}") from None
+        return plain(OmegaConf.from_dotlist([f"value={text}"]))["value"]
+    except Exception as error:
+        raise UserError(f"{item}: not a value that YAML can read: {_line(error)}") from None
 
 
-def _check_keys(update: Any, config: Any, origin: str, path: tuple[str, ...] = ()) -> None:
-    """Raises UserError for the first key of `update` that `config` has not."""
-    if not (isinstance(update, DictConfig) and isinstance(config, DictConfig)):
-        return
-    for key in update:
-        here = (*path, str(key))
+def _merge(config: DictConfig, update: dict[Any, Any], hints: dict[str, Any], origin: str, path: str = "") -> None:
+    """Sets every value of `update` in `config`, or raises UserError for the first that does not belong there."""
+    for key, value in update.items():
+        here = f"{path}{key}"
+        where = origin if origin.startswith(here) else f"{origin}: {here}"
         if key not in config:
-            where = "" if origin.startswith(".".join(here)) else f"{'.'.join(here)}: "
-            owner = config.get("name") if path and "name" in config else ".".join(path)
-            raise UserError(f"{origin}: {where}{_unknown(str(key), config, owner or 'an experiment', 'key ')}")
-        _check_keys(OmegaConf.select(update, key), OmegaConf.select(config, key), origin, here)
+            owner = f"'{config.get('name') or path[:-1]}'" if path else "an experiment"
+            raise UserError(f"{where}: {_unknown(str(key), config, owner.strip(chr(39)), 'key ')}")
+        if here in hints:
+            _set(config, key, value, hints[here], where)
+        elif isinstance(value, dict):
+            _merge(config[key], value, hints, origin, f"{here}.")
+        else:
+            raise UserError(f"{where}: write one of its keys, as in {here}.{next(iter(config[key]))}=...")
+
+
+def _set(config: DictConfig, key: str, value: Any, hint: Any, where: str) -> None:
+    wrong = isinstance(value, bool) and hint in (int, float)
+    if wrong or (isinstance(value, dict) and hint is not Any) or (key == "name" and not value) or value == "???":
+        raise UserError(f"{where}: {value!r} is not a value for it; it takes {_readable(hint)}")
+    if key == "max_time" and type(value) is int and value >= 60**3:
+        value = _sexagesimal(value)
+    if key == "max_time" and value is not None and not re.fullmatch(r"\d+(:\d\d){3}", str(value)):
+        raise UserError(f"{where}: write days:hours:minutes:seconds with two digits each, as in 00:00:10:00")
+    try:
+        OmegaConf.update(config, key, value, merge=False)
+        plain(config)
+    except (OmegaConfBaseException, TypeError, ValueError) as error:
+        line = _line(error)
+        helpful = not any(word in line for word in ("$VALUE", "ListConfig", "TupleConfig", "subclass", "container"))
+        raise UserError(f"{where}: {line if helpful else f'it takes {_readable(hint)}'}") from None
+
+
+def _sexagesimal(number: int) -> str:
+    """The days:hours:minutes:seconds that YAML 1.1 took for one number to the base of 60."""
+    return ":".join(f"{number // 60**power % (60 if power < 3 else number):02d}" for power in (3, 2, 1, 0))
+
+
+def _readable(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
 
 
 def _unknown(word: str, known: Any, owner: str, kind: str = "") -> str:

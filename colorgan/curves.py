@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 REFERENCE = ("gray_", "true_")  # metrics that no training changes: dashed
 
@@ -31,6 +32,7 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
                 *zip(*points, strict=True), "--" if name.startswith(REFERENCE) else "o-", markersize=3, label=name
             )
         axis.set(title=title, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(fontsize="small")
         if title.endswith(("lr", "loss")):
             axis.set_yscale("log")

@@ -116,7 +116,7 @@ class PhotographData(pl.LightningDataModule):
 
     def _dataset(self, train: bool) -> Pictures:
         if train not in self._pictures:
-            size = round(ROOM * self.data.size) if train else self.data.size
+            size = round(ROOM * self.data.size) if train and self.data.smallest_crop < 1 else self.data.size
             pictures = Pictures(self._source(train), size, self.data.cache, self._workers())
             pictures[0]  # if no photograph at all can be read, it is said here, not by a worker with its traceback
             self._pictures[train] = pictures

@@ -67,6 +67,11 @@ class Photos:
         return images.thumbnail_of(photograph.crop((left, top, left + side, top + side)), size)
 
 
+def paths() -> list[Path]:
+    """The embedded photographs' files, for `make sample`."""
+    return [_path(file) for file in PHOTOGRAPHS]
+
+
 def _fixed_boxes() -> list[tuple[int, tuple[int, int, int] | None]]:
     return [(label, box) for label, boxes in enumerate(PHOTOGRAPHS.values()) for box in boxes]
 

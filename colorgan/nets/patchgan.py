@@ -18,6 +18,8 @@ class PatchGAN(nn.Module):
         norm: Norm = "batch",
     ):
         super().__init__()
+        if width < 1:
+            raise ValueError(f"width={width}: at least 1")
         plain = "spectral" if norm == "spectral" else "none"  # a bound on the weights holds for all layers
         self.layers = nn.Sequential(
             dcgan_conv(nn.Conv2d(channels, width, 4, 2, 1), plain),

@@ -28,6 +28,8 @@ class UNet(nn.Module):
         super().__init__()
         if size is None or size < 32 or size & (size - 1):
             raise ValueError(f"size={size}: this net trains on a power of two from 32 up; set net.size")
+        if width < 1:
+            raise ValueError(f"width={width}: at least 1")
         widths = _widths(size, width)
         self.encoder = nn.ModuleList([_first(widths[0], norm)])
         for inputs, outputs in itertools.pairwise(widths):

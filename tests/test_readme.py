@@ -1,0 +1,56 @@
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colorgan import sample, train
+from tests.conftest import TINY
+
+README = Path("README.md").read_text()
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for line in block.splitlines()
+]
+MAKE = [command for command in COMMANDS if command.startswith("make ")]
+TRAIN = [command for command in COMMANDS if command.startswith("python -m colorgan.train ")]
+SAMPLE = [command for command in COMMANDS if command.startswith("python -m colorgan.sample ")]
+
+
+def test_every_command_is_of_a_kind_that_is_checked():
+    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, ". .venv/bin/activate"}
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+@pytest.mark.parametrize("command", MAKE)
+def test_make_knows_the_target(command):
+    subprocess.run([*shlex.split(command), "-n"], check=True, capture_output=True)
+
+
+def test_the_runs_and_the_coloring_work_in_the_order_of_the_page(tmp_path, monkeypatch, folder):
+    root = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").symlink_to(root / "experiments")
+    folder.rename("PHOTOGRAPHS")
+    Image.new("L", (40, 30), 90).save("old.jpg")
+    Path("album").mkdir()
+    Image.new("L", (30, 40), 90).save("album/a.png")
+    assert train.main(["experiments/gan.yaml", *TINY]) == 0
+    for command in [*TRAIN, *SAMPLE]:
+        module, arguments = command.split()[2], shlex.split(command)[3:]
+        if module == "colorgan.sample":
+            assert sample.main(arguments) == 0
+        else:
+            keep = [item for item in TINY if not (item.startswith("trainer.max_epochs") and "=40" in command)]
+            tiny = [item.replace("max_epochs=40", "max_epochs=2") for item in [*arguments, *keep]]
+            assert train.main([*tiny, "data.near_gray=0"]) == 0
+    with Image.open("colorized/old.jpg") as picture:
+        assert picture.size == (40, 30)
+
+
+def test_the_picture_is_there():
+    assert all(Path(name).is_file() for name in re.findall(r"!\[.*?\]\((.*?)\)", README))

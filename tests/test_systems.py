@@ -1,0 +1,121 @@
+import pytest
+import torch
+
+from colorgan import config
+from colorgan.color import split
+from colorgan.errors import UserError
+from colorgan.losses import ADVERSARIAL
+from colorgan.systems import SYSTEMS, TABLES, build
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def system():
+    """A system with its optimizers, outside a trainer: nothing is logged."""
+
+    def make(*overrides):
+        model = build(config.load("experiments/gan.yaml", [*TINY, *overrides], TABLES), pretrained=False)
+        optimizers, _ = model.configure_optimizers()
+        model.optimizers = lambda: optimizers
+        model.manual_backward = lambda loss: loss.backward()
+        model.log_train = lambda values: None
+        return model
+
+    return make
+
+
+def batch(n=4):
+    return {"rgb": torch.rand(n, 3, 32, 32)}
+
+
+def weights(module):
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+def same(before, module):
+    return all(torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
+
+
+def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
+    model = system()
+    L, ab = split(batch()["rgb"])
+    generator, discriminator = weights(model.net), weights(model.discriminator)
+    model.step_discriminator(L, ab, model.codec.decode(model.net(L), L).detach())
+    assert same(generator, model.net)
+    assert not same(discriminator, model.discriminator)
+
+
+def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
+    model = system()
+    L, ab = split(batch()["rgb"])
+    generator, discriminator = weights(model.net), weights(model.discriminator)
+    out = model.net(L)
+    model.step_generator(L, ab, out, model.codec.decode(out, L))
+    assert not same(generator, model.net)
+    assert same(discriminator, model.discriminator)
+    assert all(parameter.grad is None for parameter in model.discriminator.parameters())
+
+
+def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator(system):
+    passes = []
+    model = system("system.generator_steps=3")
+    model.net.register_forward_hook(lambda *_: passes.append(1))
+    model.training_step(batch(), 0)
+    assert len(passes) == 3
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL)
+@pytest.mark.parametrize("color", ["l1", "mse"])
+def test_every_loss_trains_to_finite_weights(system, loss, color):
+    model = system(f"system.loss={loss}", "system.real_label=1", f"codec.loss={color}")
+    for step in range(2):
+        model.training_step(batch(), step)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_the_discriminators_rate_is_a_ratio(system):
+    generator, discriminator = system("optim.lr=1e-3", "system.discriminator_lr=0.1").optimizers()
+    assert (generator.param_groups[0]["lr"], discriminator.param_groups[0]["lr"]) == pytest.approx((1e-3, 1e-4))
+
+
+def test_clipping_bounds_the_gradient(system):
+    model = system("optim.clip=0.001")
+    model.training_step(batch(), 0)
+    norm = torch.cat([parameter.grad.flatten() for parameter in model.net.parameters()]).norm()
+    assert norm <= 0.00101
+
+
+@pytest.mark.parametrize("label", ["0", "1.1", "-1"])
+def test_a_real_label_outside_its_range_is_refused(system, label):
+    with pytest.raises(UserError, match="real_label"):
+        system(f"system.real_label={label}")
+
+
+def test_the_average_starts_at_the_net_and_then_lags_behind_it(system):
+    model = system("system.ema=0.9")
+    model.ema.update_parameters(model.net)
+    start = weights(model.net)
+    model.training_step(batch(), 0)
+    model.ema.update_parameters(model.net)
+    share = 1 - 2 / 11  # after one step (1 + n) / (10 + n) is below the decay
+    expected = [old + share * (new - old) for old, new in zip(start, model.net.parameters(), strict=True)]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(expected, model.ema.module.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(system, name):
+    model = system(f"system={name}").eval()
+    pictures = [torch.rand(3, 32, 32) for _ in range(3)]
+    together = model.paint(pictures)
+    alone = [model.paint([picture])[0] for picture in pictures]
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (33, 31), (1, 300), (5, 5)])
+def test_painting_keeps_size_and_lightness(system, shape):
+    model = system().eval()
+    torch.nn.init.normal_(model.ema.module.head.weight, std=30)  # strong colors, beyond the gamut
+    picture = torch.rand(3, *shape)
+    (painted,) = model.paint([picture])
+    assert painted.shape == picture.shape
+    assert (split(painted[None])[0] - split(picture[None])[0]).abs().max() < 0.5
