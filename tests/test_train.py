@@ -110,6 +110,13 @@ def test_a_rate_beside_resume_wins_under_every_schedule(tiny_train, tmp_path):
     assert rates(run / "epoch=001.ckpt") == pytest.approx([1e-5 / 4, 0.5e-5 / 4])
 
 
+def test_betas_beside_resume_win(tiny_train, tmp_path):
+    tiny_train()
+    tiny_train("--resume", "trainer.max_epochs=2", "optim.betas=[0.1,0.9]")
+    states = checkpoint.read(tmp_path / "run/epoch=001.ckpt")["optimizer_states"]
+    assert [tuple(state["param_groups"][0]["betas"]) for state in states] == [(0.1, 0.9), (0.1, 0.9)]
+
+
 def test_a_schedule_can_change_beside_resume(tiny_train, tmp_path):
     tiny_train("optim.schedule=exponential", "optim.every=2")
     assert tiny_train("--resume", "trainer.max_epochs=2", "optim.schedule=plateau") == 0
@@ -168,9 +175,18 @@ def test_options_and_overrides_come_in_any_order(tmp_path, capsys):
         (["experiments/gan.yaml", "system.loss=hinge"], "adversarial: the hinge loss has no labels to smooth"),
         (["experiments/gan.yaml", "trainer.limit_val_batches=0"], "trainer.limit_val_batches=0"),
         (["experiments/gan-folder.yaml", "data.root=nowhere"], "nowhere"),
+        (["experiments/gan.yaml", *TINY, "optim.lr=-1"], "optim: Invalid learning rate: -1"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path, capsys):
     assert train.main([*arguments, f"run_dir={tmp_path / 'run'}", "wandb.mode=disabled"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+@pytest.mark.slow
+def test_the_run_of_train_gan_learns_its_photographs(tmp_path):
+    assert train.main(["experiments/gan.yaml", f"run_dir={tmp_path}", "wandb.mode=disabled"]) == 0
+    with (tmp_path / "metrics.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
+    assert float(last["val/ab_error"]) < float(last["val/gray_ab_error"]) / 3

@@ -13,6 +13,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from colorgan import config, images
 from colorgan.color import join, split
+from colorgan.errors import UserError
 from colorgan.metrics import ab_error, colorfulness
 from colorgan.seeding import seed_of
 from colorgan.systems.schedules import make_schedule, restart
@@ -87,10 +88,14 @@ class Colorizer(pl.LightningModule):
     def configure_optimizers(self) -> tuple[list, list]:
         """One Adam and one schedule for each of `parts`."""
         optim = self.experiment.optim
-        optimizers = [
-            torch.optim.Adam(part.parameters(), optim.lr * ratio, tuple(optim.betas), weight_decay=optim.weight_decay)
-            for part, ratio in self.parts().values()
-        ]
+        betas, decay = tuple(optim.betas), optim.weight_decay
+        try:
+            optimizers = [
+                torch.optim.Adam(part.parameters(), optim.lr * ratio, betas, weight_decay=decay)
+                for part, ratio in self.parts().values()
+            ]
+        except ValueError as error:
+            raise UserError(f"optim: {error}") from None
         return optimizers, [make_schedule(optimizer, optim, self.progress) for optimizer in optimizers]
 
     def progress(self) -> float:
@@ -120,6 +125,7 @@ class Colorizer(pl.LightningModule):
         self.log_dict({f"train/{key}": value for key, value in values.items()}, on_step=True, on_epoch=True)
 
     def schedules(self) -> list:
+        """The schedule of each of `parts`."""
         schedules = self.lr_schedulers()
         return schedules if isinstance(schedules, list) else [schedules]
 
@@ -131,6 +137,14 @@ class Colorizer(pl.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout, so that a resumed run draws what the unbroken one would have."""
         torch.manual_seed(seed_of(self.experiment.seed, self.current_epoch, batch_idx, self.global_rank))
+
+    def on_train_start(self) -> None:
+        """The experiment's betas and weight decay win over those that a checkpoint restored."""
+        optimizers = self.optimizers()
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            for group in optimizer.param_groups:
+                group["betas"] = tuple(self.experiment.optim.betas)
+                group["weight_decay"] = self.experiment.optim.weight_decay
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.batches = batch_idx + 1
