@@ -22,8 +22,8 @@ def newest(run_dir: Path) -> Path | None:
 
 
 def holds_run(run_dir: Path) -> bool:
-    """Whether anything of an earlier run is there."""
-    return newest(run_dir) is not None or any((run_dir / name).exists() for name in ("experiment.yaml", "metrics.csv"))
+    """Whether an epoch of an earlier run is there; a run that ended before its first left nothing to lose."""
+    return newest(run_dir) is not None or (run_dir / "metrics.csv").exists()
 
 
 def why_complete(content: dict[str, Any], experiment: DictConfig) -> str | None:

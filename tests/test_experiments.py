@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from colorgan import config
 from colorgan.systems import TABLES
@@ -19,15 +18,9 @@ def test_an_experiment_loads_and_names_its_paper_and_deviations(file):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_experiment_is_a_short_diff(file):
     assert len(file.read_text().splitlines()) <= 30
-    assert config.load(file, [], TABLES) != config.load(file, ["optim.lr=0.1234"], TABLES)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_experiment_survives_two_batches(file, tiny_train, folder):
     data = ["data.name=folder", f"data.root={folder}", "data.near_gray=0", "data.cache=ram"]
     assert tiny_train(*data, "net.size=32", "pretrained=false", experiment=str(file)) == 0
-
-
-def test_the_keys_of_a_file_are_those_of_an_experiment():
-    known = OmegaConf.load("experiments/gan.yaml").keys()
-    assert {"paper", "deviations", "net", "codec", "system", "data"} <= known

@@ -61,6 +61,12 @@ def test_resume_with_no_run_starts_one(tiny_train, tmp_path):
     assert epochs(tmp_path / "run") == [0]
 
 
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_a_run_that_failed_before_its_first_epoch_does_not_block_the_next(tiny_train, folder, more):
+    assert tiny_train("data=folder", "data.root=nowhere") == 2
+    assert tiny_train("data=folder", f"data.root={folder}", "data.near_gray=0", *more) == 0
+
+
 def test_a_complete_run_says_so(tiny_train, capsys):
     tiny_train()
     assert tiny_train("--resume") == 0
