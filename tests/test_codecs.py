@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from colorgan.codecs import CODECS, Regress
+from colorgan.codecs import CODECS
+from colorgan.codecs.regress import Regress
 
 L = torch.full((1, 1, 2, 2), 50.0)
 

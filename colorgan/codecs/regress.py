@@ -1,4 +1,4 @@
-"""What a net's output means: its channels, its loss against the true color, and the color it stands for."""
+"""Color by regression: the net predicts ab itself."""
 
 from typing import Literal
 
@@ -35,6 +35,3 @@ class Regress(nn.Module):
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
         """The net's output (B, 2, h, w) as ab (B, 2, h, w) in Lab units, float32 and differentiable."""
         return torch.tanh(out.float()) * self.scale
-
-
-CODECS = {"regress": Regress}
