@@ -36,16 +36,18 @@ class Trainer:
 
 @dataclass
 class Optim:
-    """Adam and the schedule of its learning rate."""
+    """The optimizer and the schedule of its learning rate."""
 
+    optimizer: Literal["adam", "sgd", "adadelta"] = "adam"
     lr: float = 2e-4
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam
+    momentum: float = 0.9  # of SGD
     weight_decay: float = 0.0
     clip: float | None = None  # largest norm of the gradient of one network
-    schedule: Literal["constant", "exponential", "cosine", "plateau"] = "constant"
-    factor: float = 0.1  # exponential: the fall over `every`; plateau: the fall at each drop
-    every: int = 500_000  # exponential: batches in which the rate falls by `factor`
-    patience: int = 3  # plateau: epochs without a better val/ab_error before a drop
+    schedule: Literal["constant", "step", "exponential", "cosine", "plateau"] = "constant"
+    factor: float = 0.1  # exponential: the fall over `every`; step, plateau: the fall at each drop
+    every: int = 500_000  # exponential: batches in which the rate falls by `factor`; step: batches between drops
+    patience: int = 3  # plateau: epochs without a better checkpoint.monitor before a drop
 
 
 @dataclass

@@ -19,10 +19,11 @@ from colorgan import config
 from colorgan.callbacks import Metrics, RollingCheckpoint, SampleGrid, read_rows
 from colorgan.curves import draw_curves
 from colorgan.errors import UserError
-from colorgan.systems import build, build_data
+from colorgan.systems import Colorizer, build, build_data, with_classes
+from colorgan.systems.training import direction
 
 log = logging.getLogger(__name__)
-HIGHER_IS_BETTER = ("val/psnr",)
+LOOK = 1000  # training pictures that a system sees before a fresh start
 
 
 def fit(
@@ -43,16 +44,22 @@ def fit(
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")  # Lightning 2.6 under torch 2.15
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen bodies are
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
     run_dir = Path(experiment.run_dir)
-    system = build(experiment, pretrained=experiment.pretrained and checkpoint is None)
     data = build_data(experiment)
+    experiment = with_classes(experiment, lambda: len(data.classes))
+    system = build(experiment, fresh=checkpoint is None)
     logger = make_logger(experiment, run_id)
     trainer = make_trainer(experiment, logger)
+    if isinstance(system, Colorizer):
+        trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
     if lr_wins:
         trainer.callbacks.append(LearningRateWins())
     _write_experiment(experiment, run_dir)
+    if checkpoint is None:
+        system.look_at(data.look(LOOK))
     trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 
@@ -65,13 +72,12 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None) -> pl.Train
     monitor = experiment.checkpoint.monitor
     callbacks: list[Callback] = [
         Metrics(run_dir / "metrics.csv"),
-        SampleGrid(run_dir / "samples"),
         RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
         ModelCheckpoint(
             run_dir,
             filename="best",
             monitor=monitor,
-            mode="max" if monitor in HIGHER_IS_BETTER else "min",
+            mode=direction(monitor),
             enable_version_counter=False,
         ),
     ]

@@ -24,3 +24,9 @@ def colorfulness(rgb: Tensor) -> Tensor:
     opponents = torch.stack([r - g, (r + g) / 2 - b], dim=1).flatten(2)  # (B, 2, H*W)
     std, mean = torch.std_mean(opponents, dim=2, correction=0)
     return std.norm(dim=1) + 0.3 * mean.norm(dim=1)
+
+
+def hits(logits: Tensor, label: Tensor, k: int) -> Tensor:
+    """1 where the true class is among the k likeliest, else 0; logits (B, classes), label (B,) -> (B,)."""
+    likeliest = logits.topk(min(k, logits.shape[1]), dim=1).indices
+    return (likeliest == label[:, None]).any(dim=1).float()

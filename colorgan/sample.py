@@ -7,7 +7,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,23 +18,12 @@ from torch import Tensor
 from colorgan import images, load
 from colorgan.errors import UserError
 from colorgan.images import Photograph
+from colorgan.outputs import Job, make_plan
 from colorgan.pixels import quiet
 from colorgan.systems import Colorizer
 
 READERS = 3  # threads that read and write; so many photographs are decoded ahead, too
 BATCH_VALUES = 3 * 2**24  # a batch ends at so many values, however few photographs they are: bounds the memory
-
-Job = tuple[Path, Path]  # the photograph and the file that its colored version becomes
-
-
-@dataclass
-class Plan:
-    """What is to be done."""
-
-    jobs: list[Job] = field(default_factory=list)
-    skipped: int = 0  # outputs that are there already
-    refused: list[str] = field(default_factory=list)  # a line for each input that cannot be done
-    notes: list[str] = field(default_factory=list)  # a line for each surprise
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,13 +59,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     formats = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there; never an input")
-    return parser.parse_args(argv)
+    parser.add_argument("--decode", help="how a predicted distribution becomes a color; a wrong word lists them")
+    parser.add_argument("--samples", type=_positive, default=1, metavar="N", help="so many answers for each photograph")
+    parser.add_argument("--seed", type=int, default=0, help="sample n of seed S is sample 1 of seed S+n-1")
+    args = parser.parse_args(argv)
+    if args.samples > 1:
+        if args.decode not in (None, "sample"):
+            parser.error(f"--samples {args.samples}: --decode {args.decode} has one answer; leave it out")
+        args.decode = "sample"
+    return args
 
 
 def run(args: argparse.Namespace) -> int:
     """Colors all inputs, reports, and returns the exit code."""
     model = load(args.ckpt, device=_device(args.device))
-    plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite)
+    if args.decode:
+        choose(model, args.decode, args.seed)
+    plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(line)
     failed = len(plan.refused)
     with Progress(console=console, disable=len(plan.jobs) < 2 or not sys.stderr.isatty()) as progress:
-        results = color(model, plan.jobs, args.size, args.batch_size)
+        results = color_samples(model, plan.jobs, args)
         for error in progress.track(results, total=len(plan.jobs), description="coloring"):
             if error:
                 console.print(str(error))
@@ -98,41 +96,19 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool) -> Plan:
-    """Decides which file becomes which, below `out`.
+def choose(model: Colorizer, decoding: str, seed: int) -> None:
+    """Sets how the model's codec decodes; raises UserError where it does not know this way."""
+    if not hasattr(model.codec, "choose"):
+        raise UserError("--decode, --samples: this model predicts one color, not a distribution; leave them out")
+    model.codec.choose(decoding, seed)
 
-    A file goes by its name, a folder's files by their paths in it. Of two inputs with one output the second becomes
-    NAME-2, so that both are kept; an output that is itself an input (through links, too) is refused.
-    """
-    plan, found = Plan(), []
-    for given in inputs:
-        if not given.is_dir():
-            found.append((given, Path(given.name)))
-            continue
-        files = _photographs(given, out, plan.refused)
-        found += [(file, file.relative_to(given)) for file in files]
-        if not files:
-            plan.refused.append(f"{given}: no photographs in this folder ({' '.join(images.SUFFIXES)})")
-        if out.is_dir() and given.resolve() in out.resolve().parents:
-            plan.notes.append(f"{out}: left out of {given}, because it is where the outputs go")
-    sources = {_identity(source) for source, _ in found}
-    owners: dict[str, Path] = {}
-    for source, relative in found:
-        wanted = out / relative.with_suffix(suffix or images.suffix(source))
-        target = _claim(wanted, source, owners)
-        if target is None:
-            continue
-        if target != wanted:
-            plan.notes.append(f"{source}: goes to {target}, because {wanted.name} is another input's")
-        if not target.exists():
-            plan.jobs.append((source, target))
-        elif _identity(target) in sources:
-            plan.refused.append(f"{source}: not colored, for {target} is an input; choose another --out")
-        elif overwrite:
-            plan.jobs.append((source, target))
-        else:
-            plan.skipped += 1
-    return plan
+
+def color_samples(model: Colorizer, jobs: list[Job], args: argparse.Namespace) -> Iterator[UserError | None]:
+    """Colors the photographs as `color`, each sample with a seed of its own."""
+    for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
+        if args.decode:
+            choose(model, args.decode, args.seed + sample)
+        yield from color(model, list(group), args.size, args.batch_size)
 
 
 def color(model: Colorizer, jobs: list[Job], size: int | None, batch_size: int) -> Iterator[UserError | None]:
@@ -153,8 +129,8 @@ def color(model: Colorizer, jobs: list[Job], size: int | None, batch_size: int) 
 def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Path, Future]]:
     """The target and the future photograph of each job, while the next READERS are being decoded."""
     ahead: deque[tuple[Path, Future]] = deque()
-    for source, target in jobs:
-        ahead.append((target, pool.submit(images.read, source)))
+    for job in jobs:
+        ahead.append((job.target, pool.submit(images.read, job.source)))
         if len(ahead) > READERS:
             yield ahead.popleft()
     while ahead:
@@ -189,38 +165,6 @@ def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -
     except UserError as error:
         return error
     return None
-
-
-def _photographs(folder: Path, out: Path, refused: list[str]) -> list[Path]:
-    """The photographs in a folder and below, sorted; nothing hidden, nothing in `out`, whose files are outputs."""
-    found = []
-    for root, folders, files in os.walk(folder, onerror=lambda e: refused.append(f"{e.filename}: {e.strerror}")):
-        here = Path(root)
-        folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != out.resolve()]
-        found += [here / name for name in files if name[0] != "." and Path(name).suffix.lower() in images.SUFFIXES]
-    return sorted(found)
-
-
-def _claim(target: Path, source: Path, owners: dict[str, Path]) -> Path | None:
-    """`target`, or NAME-2, NAME-3, ... where another input has it; None where this very input has it."""
-    stem = target.stem
-    for n in itertools.count(2):
-        # Case is ignored, because the disk may ignore it.
-        owner = owners.setdefault(str(target).casefold(), source)
-        if owner is source:
-            return target
-        if _identity(owner) == _identity(source):
-            return None
-        target = target.with_stem(f"{stem}-{n}")
-
-
-def _identity(path: Path) -> tuple[int, int] | Path:
-    """What is equal of two paths to one file, through symbolic and hard links."""
-    try:
-        status = path.stat()
-    except OSError:  # a broken link: reading it is going to say so
-        return path
-    return status.st_dev, status.st_ino
 
 
 def _device(name: str) -> str:

@@ -3,23 +3,20 @@
 MASK = 2**64 - 1
 
 
-def seed_of(seed: int, epoch: int, batch: int, rank: int) -> int:
-    """One seed for one batch of one process.
+def seed_of(*numbers: int) -> int:
+    """One seed for what the numbers name, as the experiment's seed, the epoch, the batch in it and the process' rank.
 
-    The four numbers go one after the other through the finalizer of splitmix64 (Steele, Lea, Flood 2014), so that
-    neighbors share nothing: torch's CPU generator looks at the low 32 bits alone, and sums of the four would collide.
+    The numbers go one after the other through the finalizer of splitmix64 (Steele, Lea, Flood 2014), so that
+    neighbors share nothing: torch's CPU generator looks at the low 32 bits alone, and sums of them would collide.
 
     Args:
-        seed: the experiment's.
-        epoch: from 0.
-        batch: the index in its epoch, from 0.
-        rank: the process' global rank.
+        numbers: in an order that means something.
 
     Returns:
         a number in [0, 2**63), for `torch.Generator.manual_seed` or `torch.manual_seed`.
     """
     state = 0
-    for number in (seed, epoch, batch, rank):
+    for number in numbers:
         state = _mix((state ^ number) & MASK)
     return state >> 1
 

@@ -13,7 +13,7 @@ from colorgan.errors import UserError
 from colorgan.fitting import fit
 from colorgan.systems import TABLES
 
-FIXED = ("net", "codec", "discriminator", "system.name")  # what a checkpoint's weights stand for
+FIXED = ("net", "codec", "discriminator", "system.name", "system.body")  # what a checkpoint's weights stand for
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def _train(args: argparse.Namespace) -> int:
     lr_wins = any(item.startswith(("optim.lr=", "system.discriminator_lr=")) for item in args.overrides)
     run_id = None if args.back_to else content.get("wandb_id")  # W&B does not go back: a new branch is a new run
     fit(experiment, start, run_id, lr_wins)
-    _say_where(run_dir)
+    _say_where(experiment)
     return 0
 
 
@@ -80,9 +80,15 @@ def _make_room(run_dir: Path, start: Path | None, going_back: bool, resuming: bo
 
 
 @rank_zero_only
-def _say_where(run_dir: Path) -> None:
-    best = run_dir / "best.ckpt"
-    print(f"checkpoints, metrics.csv, curves.png and samples/ are in {run_dir}; color your own pictures with")
+def _say_where(experiment: DictConfig) -> None:
+    best = Path(experiment.run_dir) / "best.ckpt"
+    if experiment.system.name == "classifier":
+        print(f"{experiment.run_dir} holds the run; start a net with the body {experiment.system.body} from it with")
+        print(f"  net.weights={best}")
+        return
+    print(
+        f"checkpoints, metrics.csv, curves.png and samples/ are in {experiment.run_dir}; color your own pictures with"
+    )
     print(f"  python -m colorgan.sample --ckpt {best} PICTURE ...")
 
 

@@ -1,5 +1,7 @@
 """What several test modules share: a run so small that it takes a second."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -32,7 +34,8 @@ def tiny_train(tmp_path):
     """Trains experiments/gan.yaml with tiny overrides and more arguments; returns the exit code."""
 
     def run(*more, experiment="experiments/gan.yaml"):
-        return train.main([experiment, *TINY, f"run_dir={tmp_path / 'run'}", *more])
+        fits = [item for item in TINY if item != "net.width=4" or "resnet18" not in Path(experiment).read_text()]
+        return train.main([experiment, *fits, f"run_dir={tmp_path / 'run'}", *more])
 
     return run
 

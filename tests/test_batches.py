@@ -174,6 +174,21 @@ def test_val_pictures_are_spread_and_always_the_same():
     assert len(data.val_pictures(99)["index"]) == 15
 
 
+def test_a_look_at_the_training_pictures_is_spread_in_batches_and_not_augmented():
+    data = photos(batch_size=4)
+    batches = list(data.look(10))
+    assert [len(batch["rgb"]) for batch in batches] == [4, 4, 2]
+    index = torch.cat([batch["index"] for batch in batches]).tolist()
+    assert index == [i * data.train_count // 10 for i in range(10)]
+    assert torch.equal(batches[0]["rgb"], next(photos(batch_size=4).look(10))["rgb"])
+
+
+def test_a_fingerprint_tells_sets_and_sizes_apart():
+    same = photos().fingerprint()
+    assert same == photos().fingerprint()
+    assert len({same, photos(size=17).fingerprint(), photos(crops=5).fingerprint()}) == 3
+
+
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"batch_size": 0}, {"workers": -1}, {"smallest_crop": 0.0}])
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(UserError, match=f"data.{next(iter(wrong))}="):

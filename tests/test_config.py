@@ -61,8 +61,8 @@ def test_what_the_file_leaves_open_is_the_default(load, text):
 
 
 def test_a_bare_name_means_the_key_name_and_the_last_counts(load):
-    names = "system.name=adversarial", "system=supervised"
-    assert load(*names).system == load("system.name=supervised").system == {"name": "supervised", "ema": 0.999}
+    named, plain = load("system.name=adversarial", "system=supervised"), load("system.name=supervised")
+    assert named.system == plain.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999}
 
 
 @pytest.mark.parametrize("text, size", [("{}", 128), ("net: {size: null}", 128), ("net: {size: 32}", 32)])
@@ -77,7 +77,7 @@ def test_run_dir_follows_the_name_and_that_the_file(load, text, run_dir):
 
 def test_a_new_name_drops_the_arguments_of_the_old_one_and_says_so(load, caplog):
     experiment = load("system=supervised", text="system: {name: adversarial, real_label: 0.9, ema: 0.5}")
-    assert experiment.system == {"name": "supervised", "ema": 0.999}
+    assert experiment.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999}
     assert caplog.messages == ["system=supervised: dropped what the experiment says for 'adversarial': ema, real_label"]
 
 
@@ -245,6 +245,6 @@ def test_construct_gives_a_refused_value_as_one_line():
     ],
 )
 def test_a_value_that_a_constructor_refuses_is_one_line(load, key, line):
-    small = ["net.width=4", "discriminator.width=4", "data.size=32", "system.loss=hinge"]
+    small = "net.width=4", "discriminator.width=4", "data.size=32", "system.loss=hinge"
     with pytest.raises(UserError, match=line):
-        build(load(*small, key), pretrained=False)
+        build(load(*small, key), fresh=False)

@@ -10,9 +10,9 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
     {"config", "color", "images", "arrays", "pixels", "checkpoint"},
     {"codecs", "losses", "metrics", "nets", "data"},
     {"systems"},
-    {"callbacks", "curves", "runs", "fitting"},
+    {"callbacks", "curves", "runs", "outputs", "fitting"},
     {"__init__"},
-    {"train", "sample"},  # entry points: nobody imports these
+    {"train", "sample", "prior"},  # entry points: nobody imports these
 ]
 FILES = sorted((ROOT / "colorgan").rglob("*.py"))
 MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in FILES}

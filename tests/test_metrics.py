@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorgan.metrics import ab_error, colorfulness
+from colorgan.metrics import ab_error, colorfulness, hits
 
 
 def picture(colors):
@@ -71,3 +71,9 @@ def test_less_chroma_is_less_colorful():
     gray = rgb.mean(1, keepdim=True)
     half = gray + (rgb - gray) / 2
     torch.testing.assert_close(colorfulness(half), colorfulness(rgb) / 2)
+
+
+@pytest.mark.parametrize("k, expected", [(1, [1, 0, 0]), (2, [1, 1, 0]), (5, [1, 1, 1])])
+def test_hits_are_those_among_the_likeliest(k, expected):
+    logits = torch.tensor([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
+    assert hits(logits, torch.tensor([0, 1, 2]), k).tolist() == expected

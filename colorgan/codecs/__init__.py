@@ -10,6 +10,9 @@ One that predicts a distribution has `decodings`, the names of the ways to one c
 and `seed`, from which the decoding "sample" draws. `differentiable` says whether `decode` passes a gradient on.
 """
 
+from colorgan.codecs.axis_bins import AxisBins
+from colorgan.codecs.bins import Bins
+from colorgan.codecs.histograms import Histograms
 from colorgan.codecs.regress import Regress
 
-CODECS = {"regress": Regress}
+CODECS = {"regress": Regress, "bins": Bins, "axis_bins": AxisBins, "histograms": Histograms}

@@ -1,5 +1,6 @@
 """Batches of photographs for Lightning: workers decode, the device augments."""
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,6 +78,24 @@ class PhotographData(pl.LightningDataModule):
         pictures = self._dataset(train=False)
         n = min(n, len(pictures))
         return _as_float(default_collate([pictures[i * len(pictures) // n] for i in range(n)]))
+
+    def look(self, n: int) -> Iterator[dict[str, Tensor]]:
+        """Batches of `n` training pictures, spread evenly over the set (fewer, if it has fewer), as they are."""
+        pictures = self._dataset(train=True)
+        n = min(n, len(pictures))
+        for indices in torch.arange(n).split(self.data.batch_size):
+            yield _as_float(default_collate([pictures[i * len(pictures) // n] for i in indices.tolist()]))
+
+    def fingerprint(self) -> str:
+        """A digest of the training pictures' names, order and size."""
+        source = self._source(train=True)
+        names = "\0".join([str(self.data.size), *(source.name(i) for i in range(len(source)))])
+        return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+
+    @property
+    def train_count(self) -> int:
+        """How many pictures there are to train on."""
+        return len(self._source(train=True))
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Turns a uint8 batch into what the nets see; augments it while training."""

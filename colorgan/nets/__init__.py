@@ -1,7 +1,21 @@
 """Every net by its name in an experiment. A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes."""
 
+from colorgan.nets.fusion import Fusion
+from colorgan.nets.hypercolumn import Hypercolumn
+from colorgan.nets.iizuka import Iizuka
+from colorgan.nets.koala import Koala
 from colorgan.nets.patchgan import PatchGAN
+from colorgan.nets.resnet18 import ResNet18
 from colorgan.nets.unet import UNet
+from colorgan.nets.zhang import Zhang
 
-NETS = {"unet": UNet}
+NETS = {
+    "unet": UNet,
+    "zhang": Zhang,
+    "resnet18": ResNet18,
+    "hypercolumn": Hypercolumn,
+    "iizuka": Iizuka,
+    "fusion": Fusion,
+    "koala": Koala,
+}
 DISCRIMINATORS = {"patchgan": PatchGAN}

@@ -1,8 +1,10 @@
 """What several nets share."""
 
+import math
 from typing import Literal, get_args
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 Norm = Literal["batch", "instance", "spectral", "none"]
@@ -29,3 +31,15 @@ def dcgan_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm = "none") -> nn.
 def same_padding() -> nn.Module:
     """TensorFlow's SAME padding of a 4x4 convolution of stride 1: one left and top, two right and bottom."""
     return nn.ZeroPad2d((1, 2, 1, 2))
+
+
+def pad_up(x: Tensor, multiple: int, least: int = 1) -> Tensor:
+    """Pads (B, C, H, W) right and bottom, by repeating its border, to `least` times `multiple` or a higher one."""
+    height, width = (multiple * max(least, math.ceil(side / multiple)) for side in x.shape[-2:])
+    return F.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
+
+
+def crop_to(x: Tensor, L: Tensor, stride: int) -> Tensor:
+    """The part of x, predicted at 1 / `stride` of a padded picture, that lies on the picture L (B, 1, H, W)."""
+    height, width = (math.ceil(side / stride) for side in L.shape[-2:])
+    return x[..., :height, :width]

@@ -4,10 +4,9 @@ import itertools
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorgan.nets.blocks import Norm, dcgan_conv, same_padding
+from colorgan.nets.blocks import Norm, crop_to, dcgan_conv, pad_up, same_padding
 
 
 class UNet(nn.Module):
@@ -45,8 +44,7 @@ class UNet(nn.Module):
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H, W), linear."""
-        height, width = L.shape[-2:]
-        x = self._pad(L / 50 - 1)
+        x = pad_up(L / 50 - 1, self.stride, least=2)
         skips = []
         for layer in self.encoder:
             x = layer(x)
@@ -54,12 +52,7 @@ class UNet(nn.Module):
         skips.pop()
         for layer in self.decoder:
             x = torch.cat([skips.pop(), layer(x)], dim=1)
-        return self.head(x)[..., :height, :width]
-
-    def _pad(self, x: Tensor) -> Tensor:
-        """Pads right and bottom to a multiple of the stride with a 2x2 bottleneck at the least."""
-        height, width = (self.stride * max(2, math.ceil(n / self.stride)) for n in x.shape[-2:])
-        return F.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
+        return crop_to(self.head(x), L, 1)
 
 
 def _widths(size: int, width: int) -> list[int]:

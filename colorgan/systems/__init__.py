@@ -1,11 +1,12 @@
 """Every training system by its name, and the one place where names become objects."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from colorgan import checkpoint, config
 from colorgan.codecs import CODECS
@@ -14,20 +15,46 @@ from colorgan.errors import UserError
 from colorgan.nets import DISCRIMINATORS, NETS
 from colorgan.systems.adversarial import Adversarial
 from colorgan.systems.base import Colorizer
+from colorgan.systems.classifier import Classifier
 from colorgan.systems.supervised import Supervised
+from colorgan.systems.training import System
 
-SYSTEMS = {"adversarial": Adversarial, "supervised": Supervised}
+SYSTEMS = {"adversarial": Adversarial, "supervised": Supervised, "classifier": Classifier}
 TABLES = {"net": NETS, "codec": CODECS, "system": SYSTEMS, "discriminator": DISCRIMINATORS, "data": DATASETS}
 
 
-def build(experiment: DictConfig, pretrained: bool) -> Colorizer:
-    """The system of a resolved experiment with fresh weights, or published ones for its body if `pretrained`."""
-    codec = config.construct(CODECS, experiment.codec)
-    net = config.construct(NETS, experiment.net, channels=codec.channels, pretrained=pretrained)
-    parts: dict[str, Any] = {"net": net, "codec": codec, "experiment": experiment}
-    if "discriminator" in inspect.signature(SYSTEMS[experiment.system.name]).parameters:
+def build(experiment: DictConfig, fresh: bool) -> System:
+    """The system of a resolved experiment.
+
+    Args:
+        experiment: with the number of classes filled in, where it has such a key (see `with_classes`).
+        fresh: bodies start from the published or given weights that it names; else from random ones, because a
+            checkpoint is going to fill them.
+
+    Raises:
+        UserError: parts that do not go together; weights that cannot be had.
+    """
+    takes = inspect.signature(SYSTEMS[experiment.system.name]).parameters
+    start: dict[str, Any] = {"pretrained": experiment.pretrained and fresh} | ({} if fresh else {"weights": None})
+    parts: dict[str, Any] = {"experiment": experiment, **start}
+    if "net" in takes:
+        parts["codec"] = codec = config.construct(CODECS, experiment.codec)
+        parts["net"] = config.construct(NETS, experiment.net, channels=codec.channels, **start)
+    if "discriminator" in takes:
         parts["discriminator"] = config.construct(DISCRIMINATORS, experiment.discriminator, channels=3)
     return config.construct(SYSTEMS, experiment.system, **parts)
+
+
+def with_classes(experiment: DictConfig, count: Callable[[], int]) -> DictConfig:
+    """The experiment with the number of classes of its data, where a part tells them apart and none is set."""
+    key = "system" if "classes" in experiment.system else "net" if experiment.system.get("scene_weight") else None
+    if key is None or experiment[key].get("classes", 1) is not None:
+        return experiment
+    experiment = experiment.copy()
+    OmegaConf.set_readonly(experiment, False)
+    experiment[key].classes = count()
+    OmegaConf.set_readonly(experiment, True)
+    return experiment
 
 
 def build_data(experiment: DictConfig) -> PhotographData:
@@ -49,7 +76,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Colorizer:
     """
     content = checkpoint.read(path)
     experiment = config.resolve(content["experiment"], [], TABLES, origin=str(path))
-    model = build(experiment, pretrained=False)
+    model = build(experiment, fresh=False)
+    if not isinstance(model, Colorizer):
+        raise UserError(f"{path}: a scene classifier: it colors nothing, but is `net.weights` for nets with its body")
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError:

@@ -37,6 +37,11 @@ class Adversarial(Colorizer):
             raise ValueError(f"real_label={real_label}: a label is in (0, 1]")
         if generator_steps < 1:
             raise ValueError(f"generator_steps={generator_steps}: at least one")
+        if not codec.differentiable:
+            raise ValueError(
+                "a discriminator teaches through the decoded color, and codec.decoding="
+                f"{codec.decoding} passes no gradient: set codec.decoding to a mean, or system=supervised"
+            )
         self.discriminator = discriminator
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[loss]
         self.boundary = 0.5 if loss == "least_squares" else 0.0  # logits above it mean "real"
@@ -54,13 +59,13 @@ class Adversarial(Colorizer):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
-        out = self.net(L)
-        fake = self.codec.decode(out, L)
+        out = self.predict(L, batch)
+        fake = self.decode(out, L)
         self.step_discriminator(L, ab, fake.detach())
         for step in range(self.generator_steps):
             if step:
-                out = self.net(L)
-                fake = self.codec.decode(out, L)
+                out = self.predict(L, batch)
+                fake = self.decode(out, L)
             self.step_generator(L, ab, out, fake)
 
     def step_discriminator(self, L: Tensor, ab: Tensor, fake: Tensor) -> None:

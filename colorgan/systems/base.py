@@ -1,45 +1,67 @@
-"""What every colorizer shares: its averaged net, its optimizers, its validation, its checkpoint, and how it colors."""
+"""What every colorizer shares: how it trains on a batch, how it is validated, and how it colors."""
 
+import itertools
 from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from colorgan import config, images
+from colorgan import images
 from colorgan.color import join, split
-from colorgan.errors import UserError
 from colorgan.metrics import ab_error, colorfulness
-from colorgan.seeding import seed_of
-from colorgan.systems.schedules import make_schedule, restart
+from colorgan.nets.bodies import digest
+from colorgan.systems.embeddings import Embeddings
+from colorgan.systems.training import System
 
 LONGEST = 16  # a picture is predicted at no more than so many times the short side, however long it is
 
 
-class Colorizer(pl.LightningModule):
-    """A net and a codec that learn to color; `ema` is the averaged net that validates and colors.
-
-    Optimization is manual, so that every system steps, clips, logs and resumes in one way.
-    """
+class Colorizer(System):
+    """A net and a codec that learn to color."""
 
     def __init__(self, net: nn.Module, codec: nn.Module, experiment: DictConfig, ema: float):
-        super().__init__()
-        self.automatic_optimization = False
-        self.net = net
+        super().__init__(net, experiment, ema)
         self.codec = codec
-        self.experiment = experiment
-        self.batches = 0  # done in this epoch
-        self.ema = AveragedModel(net, multi_avg_fn=_exponential_average(ema), use_buffers=True).requires_grad_(False)
+        self.embeddings: Embeddings | None = None
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, 1, H, W) in [0, 100] -> ab (B, 2, H, W) in Lab units, by the averaged net."""
-        ab = self.codec.decode(self.ema(L), L)
+        return self.decode(self.ema(L), L)
+
+    def decode(self, out: Tensor, L: Tensor) -> Tensor:
+        """A net's output and L (B, 1, H, W) -> ab (B, 2, H, W) in Lab units."""
+        ab = self.codec.decode(out, L)
         return ab if ab.shape[-2:] == L.shape[-2:] else F.interpolate(ab, L.shape[-2:], mode="bilinear")
+
+    def predict(self, L: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """L (B, 1, H, W) of a training batch -> the output of the net that is trained."""
+        if self.embeddings is None:
+            return self.net(L)
+        return self.net(L, self.embeddings.lookup(batch["index"], lambda missing: self.net.embed(L[missing])))
+
+    def look_at(self, batches: Iterator[dict[str, Tensor]]) -> None:
+        """Lets a net fit its first weights to lightness, and a codec measure the colors, where they ask for it."""
+        if hasattr(self.net, "prepare"):
+            first = next(batches)
+            self.net.prepare(split(first["rgb"])[0])
+            self.ema.module.load_state_dict(self.net.state_dict())
+            batches = itertools.chain([first], batches)
+        if hasattr(self.codec, "prepare"):
+            self.codec.prepare(split(batch["rgb"])[1] for batch in batches)
+
+    def on_fit_start(self) -> None:
+        """Opens the cache of a net's frozen embedding, if each picture looks the same in every epoch."""
+        data = self.experiment.data
+        if hasattr(self.net, "embed") and not data.flip and data.smallest_crop == 1:
+            content = self.trainer.datamodule.fingerprint() + digest(self.net.body)
+            path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
+            self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, self.net.embedding_width)
 
     def paint(self, pictures: list[Tensor], size: int | None = None) -> list[Tensor]:
         """Colors pictures of any sizes; each keeps its own lightness at its own size.
@@ -81,83 +103,6 @@ class Colorizer(pl.LightningModule):
         pictures, restore = images.unpack(image)
         return restore(self.paint(pictures, size))
 
-    def parts(self) -> dict[str, tuple[nn.Module, float]]:
-        """The networks that are trained, each with its optimizer, and the ratio of its learning rate to `optim.lr`."""
-        return {"generator": (self.net, 1.0)}
-
-    def configure_optimizers(self) -> tuple[list, list]:
-        """One Adam and one schedule for each of `parts`."""
-        optim = self.experiment.optim
-        betas, decay = tuple(optim.betas), optim.weight_decay
-        try:
-            optimizers = [
-                torch.optim.Adam(part.parameters(), optim.lr * ratio, betas, weight_decay=decay)
-                for part, ratio in self.parts().values()
-            ]
-        except ValueError as error:
-            raise UserError(f"optim: {error}") from None
-        return optimizers, [make_schedule(optimizer, optim, self.progress) for optimizer in optimizers]
-
-    def progress(self) -> float:
-        """The share of the run that is done, by epochs or by `trainer.max_time`, whichever ends it sooner."""
-        trainer = self._trainer
-        if trainer is None or not trainer.training:
-            return 0.0
-        epochs = trainer.current_epoch + self.batches / trainer.num_training_batches
-        timer = next((c for c in trainer.callbacks if isinstance(c, pl.callbacks.Timer)), None)
-        time = timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) if timer else 0.0
-        return min(1.0, max(epochs / trainer.max_epochs, time))
-
-    def descend(self, name: str, loss: Tensor) -> None:
-        """One step of the network `name` down `loss`; logs its gradient's norm and its learning rate."""
-        index = list(self.parts()).index(name)
-        part, _ = self.parts()[name]
-        optimizers = self.optimizers()
-        optimizer = optimizers[index] if isinstance(optimizers, list) else optimizers
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        norm = nn.utils.clip_grad_norm_(part.parameters(), self.experiment.optim.clip or float("inf"))
-        optimizer.step()
-        self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
-
-    def log_train(self, values: dict[str, Any]) -> None:
-        """Logs `train/*`, by step and as the mean of the epoch."""
-        self.log_dict({f"train/{key}": value for key, value in values.items()}, on_step=True, on_epoch=True)
-
-    def schedules(self) -> list:
-        """The schedule of each of `parts`."""
-        schedules = self.lr_schedulers()
-        return schedules if isinstance(schedules, list) else [schedules]
-
-    def restart_learning_rates(self) -> None:
-        """Lets the experiment's rates win over restored ones."""
-        for schedule, (_, ratio) in zip(self.schedules(), self.parts().values(), strict=True):
-            restart(schedule, self.experiment.optim.lr * ratio)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seeds dropout, so that a resumed run draws what the unbroken one would have."""
-        torch.manual_seed(seed_of(self.experiment.seed, self.current_epoch, batch_idx, self.global_rank))
-
-    def on_train_start(self) -> None:
-        """The experiment's betas and weight decay win over those that a checkpoint restored."""
-        optimizers = self.optimizers()
-        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
-            for group in optimizer.param_groups:
-                group["betas"] = tuple(self.experiment.optim.betas)
-                group["weight_decay"] = self.experiment.optim.weight_decay
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.batches = batch_idx + 1
-        self.ema.update_parameters(self.net)
-        if self.experiment.optim.schedule != "plateau":
-            for schedule in self.schedules():
-                schedule.step()
-
-    def on_train_epoch_end(self) -> None:
-        if self.experiment.optim.schedule == "plateau":
-            for schedule in self.schedules():
-                schedule.step(self.trainer.callback_metrics["val/ab_error"])
-
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Logs the errors of the averaged net, with those of plain gray and the truth's colorfulness to compare."""
         rgb = batch["rgb"]
@@ -173,30 +118,7 @@ class Colorizer(pl.LightningModule):
             "gray_psnr": _psnr(join(L, gray), rgb),
             "true_colorfulness": colorfulness(rgb),
         }
-        means = {f"val/{key}": value.mean() for key, value in values.items()}
-        self.log_dict(means, batch_size=len(rgb), sync_dist=True)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["experiment"] = config.plain(self.experiment)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A schedule of another kind starts afresh: it cannot continue the stored one."""
-        if checkpoint["experiment"]["optim"]["schedule"] != self.experiment.optim.schedule:
-            checkpoint["lr_schedulers"] = []
-
-
-def _exponential_average(decay: float) -> Any:
-    """Averages with `decay`, at most (1 + n) / (10 + n) after n steps, so that short runs keep up."""
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], values: list[Tensor], steps: Tensor) -> None:
-        if averages[0].is_floating_point():
-            n = float(steps)
-            torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + n) / (10 + n)))
-        else:  # counters
-            torch._foreach_copy_(averages, values)
-
-    return update
+        self.log_validation(values)
 
 
 def _psnr(rgb: Tensor, truth: Tensor) -> Tensor:

@@ -2,24 +2,29 @@
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from omegaconf import DictConfig
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 
-def make_schedule(optimizer: Optimizer, optim: DictConfig, progress: Callable[[], float]) -> LRScheduler:
+def make_schedule(
+    optimizer: Optimizer, optim: DictConfig, progress: Callable[[], float], direction: Literal["min", "max"]
+) -> LRScheduler:
     """The schedule that `optim.schedule` names; a plateau one is stepped every epoch, the others every batch.
 
     Args:
         optimizer: with its first learning rate.
         optim: the `optim` node of an experiment.
         progress: the share of the run that is done, in [0, 1].
+        direction: where the better values of the metric lie that a plateau schedule watches.
     """
     if optim.schedule == "plateau":
-        return ReduceLROnPlateau(optimizer, factor=optim.factor, patience=optim.patience)
+        return ReduceLROnPlateau(optimizer, mode=direction, factor=optim.factor, patience=optim.patience)
     factors = {
         "constant": lambda batches: 1.0,
+        "step": lambda batches: optim.factor ** (batches // optim.every),
         "exponential": lambda batches: optim.factor ** (batches / optim.every),
         "cosine": lambda batches: (1 + math.cos(math.pi * progress())) / 2,
     }

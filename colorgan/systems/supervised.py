@@ -1,26 +1,70 @@
-"""Training on the codec's color loss alone."""
+"""Training on the codec's color loss alone, or with a scene loss beside it."""
 
+import logging
+
+import torch
+import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from colorgan.color import split
+from colorgan.metrics import hits
 from colorgan.systems.base import Colorizer
+
+log = logging.getLogger(__name__)
 
 
 class Supervised(Colorizer):
-    """A net and a codec without an opponent: the baselines that a GAN has to beat (Nazeri 2018, section 4.2)."""
+    """A net and a codec without an opponent: the CNN systems, and what a GAN has to beat (Nazeri 2018, section 4.2)."""
 
     def __init__(
         self,
         net: nn.Module,
         codec: nn.Module,
         experiment: DictConfig,
+        scene_weight: float = 0.0,  # alpha of Iizuka 2016, section 3.3: the weight of the scenes' cross entropy
         ema: float = 0.999,  # decay of the averaged net
     ):
         super().__init__(net, codec, experiment, ema)
+        if scene_weight and not hasattr(net, "with_scenes"):
+            raise ValueError("only the net 'iizuka' tells scenes apart: set system.scene_weight=0 for others")
+        self.scene_weight = scene_weight if scene_weight and net.classes > 1 else 0.0
+        if self.scene_weight != scene_weight:
+            log.warning("the pictures stand in one folder: there are no scenes to tell apart, and no scene loss")
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
-        loss = self.codec.loss(self.net(L), L, ab)
+        if self.scene_weight:
+            out, logits = self.net.with_scenes(L)
+            color = self.codec.loss(out, L, ab)
+            scene = F.cross_entropy(logits.float(), batch["label"])
+            self.descend("generator", color + self.scene_weight * scene)
+            self.log_train({"color_loss": color.detach(), "scene_loss": scene.detach()})
+            return
+        if hasattr(self.net, "at"):
+            points = draw_points(L, self.net.points)
+            out, L, ab = self.net.at(L, points), pick(L, points), pick(ab, points)
+        else:
+            out = self.predict(L, batch)
+        loss = self.codec.loss(out, L, ab)
         self.descend("generator", loss)
         self.log_train({"color_loss": loss.detach()})
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Reports the accuracy of the scenes besides, where they are trained."""
+        super().validation_step(batch, batch_idx)
+        if self.scene_weight:
+            _, logits = self.ema.module.with_scenes(split(batch["rgb"])[0])
+            self.log_validation({"scene_top1": 100 * hits(logits, batch["label"], 1)})
+
+
+def draw_points(L: Tensor, n: int) -> Tensor:
+    """(B, n, 2): row and column of random pixels of each picture (B, 1, H, W); a pixel may come twice."""
+    rows, columns = (torch.randint(side, (len(L), n), device=L.device) for side in L.shape[-2:])
+    return torch.stack([rows, columns], dim=2)
+
+
+def pick(x: Tensor, points: Tensor) -> Tensor:
+    """The pixels (B, C, 1, n) of x (B, C, H, W) at points (B, n, 2)."""
+    index = points[..., 0] * x.shape[-1] + points[..., 1]  # (B, n)
+    return x.flatten(2).gather(2, index[:, None].expand(-1, x.shape[1], -1))[:, :, None]

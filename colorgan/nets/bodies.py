@@ -1,0 +1,120 @@
+"""Networks of timm that look at gray pictures: the bodies of several colorizers, and of the scene classifier."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+from timm.models import vgg
+from torch import Tensor, nn
+
+from colorgan.errors import UserError
+
+log = logging.getLogger(__name__)
+HUB = logging.getLogger("huggingface_hub")  # announces every retry of a download
+
+
+def make_body(name: str, pretrained: bool, weights: str | None = None, **options: Any) -> nn.Module:
+    """A network of timm with one input channel: RGB kernels of given weights are summed.
+
+    Args:
+        name: as timm calls it.
+        pretrained: start from the published weights, unless `weights` says others.
+        weights: a checkpoint of our scene classifier with this body, or a file of timm's weights for it.
+        options: of `timm.create_model`, as `num_classes`.
+
+    Raises:
+        ValueError: timm has no such network.
+        UserError: the weights cannot be had, or are those of another network.
+    """
+    if not timm.is_model(name):
+        raise ValueError(f"timm has no network '{name}'; `timm.list_models()` shows them")
+    if weights:
+        given = _read(weights, name)
+        if options.get("num_classes") not in (None, 0, given.get("num_classes", 1000)):
+            raise UserError(f"{weights}: a classifier of {given.get('num_classes', 1000)} classes; say so in the net")
+        try:
+            return timm.create_model(name, pretrained=True, in_chans=1, pretrained_cfg_overlay=given, **options)
+        except RuntimeError:
+            raise UserError(f"{weights}: not weights of '{name}': name a file that holds them") from None
+    if not pretrained:
+        log.warning("%s starts from random weights", name)
+        return timm.create_model(name, pretrained=False, in_chans=1, **options)
+    level = HUB.level
+    HUB.setLevel(logging.ERROR)
+    log.warning("fetching the published weights of %s", name)
+    try:
+        return timm.create_model(name, pretrained=True, in_chans=1, **options)
+    except (OSError, RuntimeError):  # no network; nothing published
+        raise UserError(
+            f"{name}: its published weights cannot be had: set the key `weights` beside it to a checkpoint of "
+            "experiments/resnet18-classifier.yaml with this body or to a file of timm's, or set pretrained=false"
+        ) from None
+    finally:
+        HUB.setLevel(level)
+
+
+def make_vgg(name: str, width: int, pretrained: bool, weights: str | None) -> nn.Module:
+    """A VGG of timm whose first layer has `width` channels, and the others in proportion; published ones have 64.
+
+    Raises:
+        ValueError: weights are wanted that are of another width.
+        UserError: as `make_body`.
+    """
+    if width == 64:
+        return make_body(name, pretrained, weights, num_classes=0)
+    if pretrained or weights:
+        raise ValueError(f"width={width}: weights to start from have width=64; set pretrained=false and no weights")
+    body = vgg.VGG([v if v == "M" else v * width // 64 for v in vgg.cfgs[name]], num_classes=0, in_chans=1)
+    body.pre_logits = vgg.ConvMlp(8 * width, 64 * width, 7)
+    return body
+
+
+def vgg_stages(body: nn.Module) -> nn.ModuleList:
+    """The convolutions of a VGG between its poolings, each with its ReLU: one Sequential a stage."""
+    stages = [[]]
+    for layer in body.features:
+        if isinstance(layer, nn.MaxPool2d):
+            stages.append([])
+        else:
+            stages[-1].append(layer)
+    return nn.ModuleList(nn.Sequential(*stage) for stage in stages if stage)
+
+
+def standardize(L: Tensor) -> Tensor:
+    """L (B, 1, H, W) in [0, 100] as ImageNet's networks expect gray: mean 0 and deviation 1 over that set."""
+    return (L / 100 - 0.449) / 0.226
+
+
+def digest(body: nn.Module) -> str:
+    """A short hash of a network's weights."""
+    sha = hashlib.blake2b(digest_size=6)
+    for value in body.state_dict().values():
+        sha.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def _read(path: str, name: str) -> dict[str, Any]:
+    """What timm shall know of the weights of the body `name` in a file."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise UserError(f"{path}: no such file of weights")
+    try:
+        if file.suffix == ".safetensors":
+            return {"state_dict": safetensors.torch.load_file(file)}
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a file of arbitrary bytes brings the readers to raise
+        raise UserError(f"{path}: not a file of weights, or a broken one") from None
+    if "experiment" not in content:
+        return {"state_dict": content.get("state_dict", content)}
+    system = content["experiment"]["system"]
+    if system["name"] != "classifier":
+        raise UserError(f"{path}: a colorizer's checkpoint; the weights of a body come from a classifier's")
+    if system["body"] != name:
+        raise UserError(f"{path}: a classifier with the body '{system['body']}', not '{name}'")
+    averaged = "ema.module."
+    state = {k.removeprefix(averaged): v for k, v in content["state_dict"].items() if k.startswith(averaged)}
+    return {"state_dict": state, "num_classes": system["classes"], "input_size": (1, 224, 224)}

@@ -1,0 +1,76 @@
+"""Iizuka, Simo-Serra and Ishikawa 2016, "Let there be color!": global and local priors, joined."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colorgan.nets.blocks import crop_to, pad_up
+
+
+class Iizuka(nn.Module):
+    """Local features, fused with the global ones of a copy of fixed size, colored at half the size (section 3).
+
+    The convolutions and linear layers that color have 42,169,826 parameters with two output channels, those of the
+    scene head 184,013 with 205 classes. Convolutions are normalized over the batch, but the last; linear layers are
+    not, so that a batch of one picture trains.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int | None = None,  # of scenes; default: those of the data, where system.scene_weight is set
+        global_size: int = 224,  # pixels of the square that the global features see
+        width: int = 64,  # channels of the first layer; the others scale with it
+    ):
+        super().__init__()
+        if global_size < 32 or global_size % 32:
+            raise ValueError(f"global_size={global_size}: a multiple of 32")
+        w, self.global_size, self.classes = width, global_size, classes or 1
+        self.low = _convs(1, (w, 2), (2 * w, 1), (2 * w, 2), (4 * w, 1), (4 * w, 2), (8 * w, 1))
+        self.mid = _convs(8 * w, (8 * w, 1), (4 * w, 1))
+        self.globe = nn.Sequential(_convs(8 * w, (8 * w, 2), (8 * w, 1), (8 * w, 2), (8 * w, 1)), nn.Flatten())
+        pixels = (global_size // 32) ** 2
+        self.dense = nn.Sequential(nn.Linear(8 * w * pixels, 16 * w), nn.ReLU(), nn.Linear(16 * w, 8 * w), nn.ReLU())
+        self.globe_to_fusion = nn.Sequential(nn.Linear(8 * w, 4 * w), nn.ReLU())
+        self.fusion = nn.Sequential(nn.Conv2d(8 * w, 4 * w, 1), nn.BatchNorm2d(4 * w), nn.ReLU())
+        self.color = nn.Sequential(
+            _convs(4 * w, (2 * w, 1)),
+            nn.Upsample(scale_factor=2),
+            _convs(2 * w, (w, 1), (w, 1)),
+            nn.Upsample(scale_factor=2),
+            _convs(w, (w // 2, 1)),
+            nn.Conv2d(w // 2, channels, 3, 1, 1),
+        )
+        if self.classes > 1:
+            self.scenes = nn.Sequential(nn.Linear(8 * w, 4 * w), nn.ReLU(), nn.Linear(4 * w, self.classes))
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H/2, W/2), rounded up, linear."""
+        return self._features(L)[0]
+
+    def with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the logits (B, classes) of the scenes, from the same features."""
+        out, scene = self._features(L)
+        return out, self.scenes(scene)
+
+    def _features(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and the global features (B, 8 * width) that tell scenes apart."""
+        x = L / 100 - 0.5
+        low = self.low(pad_up(x, 8, least=2))
+        shape = (self.global_size, self.global_size)
+        if x.shape[-2:] == shape:
+            scene = self.dense(self.globe(low))
+        else:
+            scene = self.dense(self.globe(self.low(F.interpolate(x, shape, mode="bilinear", antialias=True))))
+        mid = self.mid(low)
+        tiled = self.globe_to_fusion(scene)[:, :, None, None].expand(-1, -1, *mid.shape[-2:])
+        return crop_to(self.color(self.fusion(torch.cat([tiled, mid], dim=1))), L, 2), scene
+
+
+def _convs(inputs: int, *layers: tuple[int, int]) -> nn.Sequential:
+    """3x3 convolutions of (channels, stride), each normalized and rectified."""
+    modules: list[nn.Module] = []
+    for outputs, stride in layers:
+        modules += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        inputs = outputs
+    return nn.Sequential(*modules)

@@ -1,0 +1,95 @@
+import csv
+
+import pytest
+import torch
+
+from colorgan import checkpoint, load
+from colorgan.errors import UserError
+from colorgan.nets.bodies import make_body
+from colorgan.nets.koala import Koala
+from colorgan.nets.resnet18 import ResNet18
+
+
+@pytest.fixture
+def classify(tiny_train, folder, tmp_path):
+    """Trains a classifier on the folder's two classes; returns the exit code."""
+
+    def run(*more, body="resnet10t", root=folder):
+        data = [f"system.body={body}", "data.name=folder", f"data.root={root}", "pretrained=false"]
+        return tiny_train(
+            *data, f"run_dir={tmp_path / 'classifier'}", *more, experiment="experiments/resnet18-classifier.yaml"
+        )
+
+    return run
+
+
+@pytest.fixture
+def best(tmp_path):
+    return tmp_path / "classifier/best.ckpt"
+
+
+def test_a_run_reports_its_accuracies_and_says_what_it_is_for(classify, best, capsys):
+    assert classify() == 0
+    with (best.parent / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert 0 <= float(row["val/top1"]) <= float(row["val/top5"]) == 100
+    assert f"net.weights={best}" in capsys.readouterr().out
+    assert checkpoint.read(best)["experiment"]["system"]["classes"] == 2
+
+
+def test_a_run_resumes(classify, best):
+    assert classify() == 0
+    assert classify("--resume", "trainer.max_epochs=2") == 0
+    assert checkpoint.read(best.parent / "last.ckpt")["epoch"] == 1
+
+
+def test_pictures_without_classes_are_one_line(classify, folder, capsys):
+    assert classify(root=folder / "sea") == 2
+    assert "a folder for each of two classes" in capsys.readouterr().err
+
+
+def test_a_classifier_colors_nothing(classify, best):
+    classify()
+    with pytest.raises(UserError, match="a scene classifier: it colors nothing"):
+        load(best)
+
+
+def test_a_net_starts_from_the_averaged_weights_of_a_classifier(classify, best):
+    classify(body="resnet18")
+    net = ResNet18(2, pretrained=True, weights=str(best))
+    state = checkpoint.read(best)["state_dict"]
+    for name, value in net.body.state_dict().items():
+        assert torch.equal(value, state[f"ema.module.{name}"])
+
+
+def test_the_logits_of_a_classifier_are_an_embedding(classify, best):
+    classify()
+    net = Koala(2, pretrained=True, body="resnet10t", weights=str(best), logits=2, body_size=32)
+    assert torch.equal(net.body.fc.weight, checkpoint.read(best)["state_dict"]["ema.module.fc.weight"])
+
+
+def test_an_embedding_of_another_width_than_the_classifiers_is_refused(classify, best):
+    classify()
+    with pytest.raises(UserError, match="a classifier of 2 classes"):
+        Koala(2, pretrained=True, body="resnet10t", weights=str(best))
+
+
+def test_weights_of_another_body_are_refused_by_its_name(classify, best):
+    classify()
+    with pytest.raises(UserError, match="the body 'resnet10t', not 'resnet18'"):
+        make_body("resnet18", pretrained=False, weights=str(best))
+
+
+def test_a_colorizers_checkpoint_is_no_body(tiny_train, tmp_path):
+    tiny_train()
+    with pytest.raises(UserError, match="a colorizer's checkpoint"):
+        make_body("resnet18", pretrained=False, weights=str(tmp_path / "run/best.ckpt"))
+
+
+def test_a_trained_net_needs_the_file_of_its_body_no_more(classify, best, tiny_train, folder, tmp_path):
+    classify(body="resnet18")
+    more = ["data.name=folder", f"data.root={folder}", "data.near_gray=0", f"net.weights={best}"]
+    assert tiny_train(*more, experiment="experiments/cnn-regression.yaml") == 0
+    best.unlink()
+    assert tiny_train(*more, "--resume", "trainer.max_epochs=2", experiment="experiments/cnn-regression.yaml") == 0
+    load(tmp_path / "run/last.ckpt")

@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from colorgan import checkpoint, prior
+from colorgan.codecs.bins import read_prior
+
+
+@pytest.fixture
+def measure(folder, tmp_path):
+    """Measures the prior of the folder; returns the exit code."""
+
+    def run(*more, out=tmp_path / "prior.json", experiment="experiments/zhang2016.yaml"):
+        data = ["data.name=folder", f"data.root={folder}", "data.size=32", "data.batch_size=5"]
+        return prior.main([experiment, *data, "--out", str(out), *more])
+
+    return run
+
+
+def test_a_prior_is_measured_and_trained_with(measure, tiny_train, folder, tmp_path):
+    assert measure() == 0
+    file = tmp_path / "prior.json"
+    measured = read_prior(file)
+    assert measured.max() < 0.2 and json.loads(file.read_text())["bins"][0] == [-90.0, 50.0]
+    more = ["data.name=folder", f"data.root={folder}", "pretrained=false", f"codec.prior={file}"]
+    assert tiny_train(*more, experiment="experiments/zhang2016.yaml") == 0
+    state = checkpoint.read(tmp_path / "run/last.ckpt")["state_dict"]
+    assert state["codec.prior"].tolist() == pytest.approx(measured.tolist())
+
+
+def test_training_measures_it_where_none_is_given(measure, tiny_train, folder, tmp_path):
+    assert measure() == 0
+    more = ["data.name=folder", f"data.root={folder}", "pretrained=false", "data.batch_size=5"]
+    assert tiny_train(*more, experiment="experiments/zhang2016.yaml") == 0
+    state = checkpoint.read(tmp_path / "run/last.ckpt")["state_dict"]
+    assert state["codec.prior"].tolist() == pytest.approx(read_prior(tmp_path / "prior.json").tolist())
+
+
+@pytest.mark.parametrize(
+    "more, line",
+    [(["--pictures", "0"], "at least one"), (["codec=regress"], "only codec=bins"), (["codec.sigm=3"], "sigma")],
+)
+def test_bad_usage_is_one_line(measure, capsys, tmp_path, more, line):
+    assert measure(*more) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1
+    assert not (tmp_path / "prior.json").exists()
+
+
+def test_a_file_that_is_there_is_kept(measure, capsys, tmp_path):
+    (tmp_path / "prior.json").write_text("mine")
+    assert measure() == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (tmp_path / "prior.json").read_text() == "mine"
