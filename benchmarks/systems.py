@@ -24,15 +24,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.utils import make_grid, save_image
 
 from colorgan import checkpoint, config
+from colorgan.codecs import CODECS
 from colorgan.color import join, split
-from colorgan.systems import TABLES, Colorizer, build, build_data, load
+from colorgan.nets import NETS
+from colorgan.systems import TABLES, Colorizer, build_data, load
 
 PAGE = Path("docs/systems.md")
 FIGURES = Path("docs/systems")
 PICTURES = 8  # validation pictures in the grids
 COMMON = (
     "data.name=folder data.size=64 data.batch_size=16 data.cache=ram data.workers=2 pretrained=false "
-    "trainer.limit_train_batches=1.0 trainer.max_epochs=1000 wandb.mode=disabled checkpoint.keep=1"
+    "trainer.max_epochs=1000 wandb.mode=disabled checkpoint.keep=1"
 ).split()
 BODIES = {  # run: what differs from experiments/resnet18-classifier.yaml
     "classifier-resnet18": ["system.body=resnet18", "optim.lr=1e-3"],
@@ -139,8 +141,9 @@ def sizes_table() -> str:
     lines = ["| experiment | net | codec | system | parameters | trained | GFLOP |", "|---|---|---|---|---|---|---|"]
     for experiment, *_ in SYSTEMS.values():
         settings = config.load(f"experiments/{experiment}.yaml", ["pretrained=false", "data.size=256"], TABLES)
+        codec = config.construct(CODECS, settings.codec)
         with torch.device("meta"):
-            net = build(settings, fresh=False).net.eval()
+            net = config.construct(NETS, settings.net, channels=codec.channels, pretrained=False).eval()
             L = torch.zeros(1, 1, 256, 256)
         counter = FlopCounterMode(display=False)
         with counter, torch.no_grad():

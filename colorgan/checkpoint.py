@@ -23,4 +23,6 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint, or a broken one; use another epoch of the run") from None
     if not isinstance(content, dict) or not {"experiment", "state_dict"} <= content.keys():
         raise UserError(f"{path}: not a checkpoint of colorgan: it holds no experiment")
+    if "${" in str(content["experiment"]):  # OmegaConf would fill it in from the reader's environment
+        raise UserError(f"{path}: its experiment asks for values of this machine; it was not written by colorgan")
     return content

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import sample, train
+from colorgan import images, sample, train
 
+HEIGHT, WIDTH = 24, 40  # of the pictures `gray` and `rgb`
 TINY = (
     "net.width=4",
     "discriminator.width=4",
@@ -23,6 +24,11 @@ TINY = (
 )
 
 
+def tiny(experiment):
+    """The overrides of TINY that an experiment knows: a ResNet-18 has one width."""
+    return [item for item in TINY if item != "net.width=4" or "resnet18" not in Path(experiment).read_text()]
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
@@ -34,8 +40,7 @@ def tiny_train(tmp_path):
     """Trains experiments/gan.yaml with tiny overrides and more arguments; returns the exit code."""
 
     def run(*more, experiment="experiments/gan.yaml"):
-        fits = [item for item in TINY if item != "net.width=4" or "resnet18" not in Path(experiment).read_text()]
-        return train.main([experiment, *fits, f"run_dir={tmp_path / 'run'}", *more])
+        return train.main([experiment, *tiny(experiment), f"run_dir={tmp_path / 'run'}", *more])
 
     return run
 
@@ -78,3 +83,21 @@ def run(model, tmp_path, monkeypatch):
     """Runs the command in tmp_path: run(*arguments) -> exit code."""
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: sample.main(["--ckpt", "x.ckpt", "--device", "cpu", *map(str, arguments)])
+
+
+@pytest.fixture
+def gray() -> np.ndarray:
+    """A smooth gray picture, uint8 (H, W)."""
+    return np.linspace(10, 245, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().astype(np.uint8)
+
+
+@pytest.fixture
+def rgb(gray) -> np.ndarray:
+    """A smooth colored picture, uint8 (H, W, 3)."""
+    return np.stack([gray, gray[::-1], np.full_like(gray, 90)], axis=-1)
+
+
+def distance(photograph: images.Photograph, expected: np.ndarray) -> float:
+    """The greatest difference from uint8 (H, W[, 3]), in levels of 255."""
+    expected = expected if expected.ndim == 3 else expected[..., None]
+    return float(np.abs(photograph.rgb * 255 - expected).max())

@@ -50,11 +50,13 @@ def test_decode_gives_float32_of_bfloat16():
     assert Regress().decode(torch.randn(1, 2, 2, 2, dtype=torch.bfloat16), L).dtype == torch.float32
 
 
-def test_autocast_leaves_decode_and_loss_in_float32():
-    out, ab = torch.randn(1, 2, 2, 2), 50 * torch.randn(1, 2, 2, 2)
+@pytest.mark.parametrize("name", CODECS)
+def test_autocast_leaves_decode_and_loss_in_float32(name):
+    codec, ab, L = CODECS[name](), 30 * torch.randn(1, 2, 2, 2), torch.full((1, 1, 2, 2), 50.0)
+    out = torch.randn(1, codec.channels, 2, 2)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        within = Regress().decode(out, L), Regress("mse").loss(out, L, ab)
-    torch.testing.assert_close(within, (Regress().decode(out, L), Regress("mse").loss(out, L, ab)))
+        within = codec.decode(out, L), codec.loss(out, L, ab)
+    torch.testing.assert_close(within, (codec.decode(out, L), codec.loss(out, L, ab)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ STEPS = 300
 SMALL = ["data.size=64", "pretrained=false", "system.ema=0.9", "net.width=32"]
 RATES = {  # experiment: its overrides, with a learning rate for so few steps
     "gan-places365": ["optim.lr=1e-3"],
-    "gan-places365-mse": ["optim.lr=1e-3", "system.color_weight=1000"],
+    "gan-places365-mse": ["optim.lr=3e-3", "system.discriminator_lr=0.01"],
     "unet-regression": ["optim.lr=1e-3"],
     "cnn-regression": ["optim.lr=3e-3"],
     "cnn-classification": ["optim.lr=3e-3"],

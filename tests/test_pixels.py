@@ -6,26 +6,7 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms
 
 from colorgan import images
-
-HEIGHT, WIDTH = 24, 40
-
-
-@pytest.fixture
-def gray() -> np.ndarray:
-    """A smooth gray picture, uint8 (H, W)."""
-    return np.linspace(10, 245, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().astype(np.uint8)
-
-
-@pytest.fixture
-def rgb(gray) -> np.ndarray:
-    """A smooth colored picture, uint8 (H, W, 3)."""
-    return np.stack([gray, gray[::-1], np.full_like(gray, 90)], axis=-1)
-
-
-def distance(photograph: images.Photograph, expected: np.ndarray) -> float:
-    """The greatest difference from uint8 (H, W[, 3]), in levels of 255."""
-    expected = expected if expected.ndim == 3 else expected[..., None]
-    return float(np.abs(photograph.rgb * 255 - expected).max())
+from tests.conftest import HEIGHT, WIDTH, distance
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "PNG", "TIFF"])

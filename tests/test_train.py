@@ -5,6 +5,7 @@ import torch
 from omegaconf import OmegaConf
 
 from colorgan import checkpoint, load, train
+from colorgan.errors import UserError
 from tests.conftest import TINY
 
 
@@ -196,3 +197,13 @@ def test_the_run_of_train_gan_learns_its_photographs(tmp_path):
     with (tmp_path / "metrics.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     assert float(last["val/ab_error"]) < float(last["val/gray_ab_error"]) / 3
+
+
+def test_a_checkpoint_that_asks_for_this_machines_values_is_refused(tiny_train, tmp_path):
+    tiny_train()
+    file = tmp_path / "run/last.ckpt"
+    content = torch.load(file, weights_only=True)
+    content["experiment"]["name"] = "${oc.env:HOME}"
+    torch.save(content, file)
+    with pytest.raises(UserError, match="was not written by colorgan"):
+        load(file)

@@ -67,6 +67,18 @@ class Histograms(Distribution):
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
         """Logits (B, channels, h, w) and L (B, 1, H, W) -> ab (B, 2, H, W) in Lab units, float32."""
+        with torch.autocast(out.device.type, enabled=False):
+            return self._decode(out, L)
+
+    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
+        """What the bins of ab (B, 2, H, W) themselves decode to: the best that any net can do."""
+        values = torch.cat(to_hue_chroma(L, ab), dim=1) if self.space == "hue_chroma" else ab
+        first, second = (F.one_hot(index, self.bins).movedim(-1, 1) for index in self._index(values).unbind(dim=1))
+        joint = (first[:, :, None] * second[:, None]).flatten(1, 2)
+        code = joint if self.space == "lab_joint" else torch.cat([first, second], dim=1)
+        return self.decode(100.0 * code, L)
+
+    def _decode(self, out: Tensor, L: Tensor) -> Tensor:
         if self.space == "lab_joint":
             joint = self._shares(out, L).unflatten(1, (self.bins, self.bins))
             shares = torch.stack([joint.sum(dim=2), joint.sum(dim=1)], dim=2)  # (B, 16, 2, H, W)
@@ -77,14 +89,6 @@ class Histograms(Distribution):
             return self._value(shares)
         hue, chroma = shares.unbind(dim=2)
         return from_hue_chroma(L, *self._hue_chroma(hue, self._value(chroma)[:, None]))
-
-    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
-        """What the bins of ab (B, 2, H, W) themselves decode to: the best that any net can do."""
-        values = torch.cat(to_hue_chroma(L, ab), dim=1) if self.space == "hue_chroma" else ab
-        first, second = (F.one_hot(index, self.bins).movedim(-1, 1) for index in self._index(values).unbind(dim=1))
-        joint = (first[:, :, None] * second[:, None]).flatten(1, 2)
-        code = joint if self.space == "lab_joint" else torch.cat([first, second], dim=1)
-        return self.decode(100.0 * code, L)
 
     def _split(self, out: Tensor) -> Tensor:
         """(B, 2 * bins, h, w) -> (B, bins, 2, h, w), float32."""

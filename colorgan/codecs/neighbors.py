@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-CELL = 10.0  # side of a cell, in the points' units
+CELL = 5.0  # side of a cell, in the points' units
 REACH = 120.0  # cells cover so far in each direction from the origin
 
 
