@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.utils import make_grid, save_image
 
 from colorgan import checkpoint, config
+from colorgan.callbacks import read_rows
 from colorgan.codecs import CODECS
 from colorgan.color import join, split
 from colorgan.nets import NETS
@@ -103,7 +104,7 @@ def report(runs: Path) -> None:
         print(rows[-1], flush=True)
     draw({**columns, "truth": rgb}, FIGURES / "all.png")
     page = PAGE.read_text(encoding="utf-8")
-    page = insert(page, "results", results_table(rows))
+    page = insert(page, "results", f"{results_table(rows)}\n\n{bodies_line(runs)}")
     PAGE.write_text(insert(page, "sizes", sizes_table()), encoding="utf-8")
 
 
@@ -126,19 +127,32 @@ def results_table(rows: list[tuple[str, dict[str, float], int]]) -> str:
     lines = [
         f"nproc {os.cpu_count()}, torch {torch.__version__}",
         "",
-        "| run | pictures seen | PSNR (dB) | mean ab error (Lab units) | colorfulness |",
-        "|---|---|---|---|---|",
-        f"| plain gray | | {first['val/gray_psnr']:.2f} | {first['val/gray_ab_error']:.2f} | 0.0 |",
+        "| run | beside the file's settings | pictures seen | PSNR (dB) | mean ab error (Lab units) | colorfulness |",
+        "|---|---|---|---|---|---|",
+        f"| plain gray | | | {first['val/gray_psnr']:.2f} | {first['val/gray_ab_error']:.2f} | 0.0 |",
     ]
     for name, values, seen in rows:
         shown = f"{values['val/psnr']:.2f} | {values['val/ab_error']:.2f} | {values['val/colorfulness']:.1f}"
-        lines.append(f"| `{name}` | {seen:,} | {shown} |")
-    return "\n".join([*lines, f"| the truth | | | 0.00 | {first['val/true_colorfulness']:.1f} |"])
+        experiment, changes, body = SYSTEMS[name]
+        weights = [f"`net.weights`: {body}"] if body else []
+        settings = ", ".join([f"`{change}`" for change in changes] + weights)
+        lines.append(f"| [`{name}`](../experiments/{experiment}.yaml) | {settings} | {seen:,} | {shown} |")
+    return "\n".join([*lines, f"| the truth | | | | 0.00 | {first['val/true_colorfulness']:.1f} |"])
+
+
+def bodies_line(runs: Path) -> str:
+    """How well the bodies know gray scenes."""
+    best = {name: max(float(row["val/top1"]) for row in read_rows(runs / name / "metrics.csv")) for name in BODIES}
+    known = ", ".join(f"{name} {top1:.1f}%" for name, top1 in best.items())
+    return f"The bodies' top-1 on the validation pictures, from gray, six classes: {known}."
 
 
 def sizes_table() -> str:
     """Markdown: parameters, and multiplications and additions of one picture of 256 px."""
-    lines = ["| experiment | net | codec | system | parameters | trained | GFLOP |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| experiment | paper | net | codec | system | parameters | trained | GFLOP |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for experiment, *_ in SYSTEMS.values():
         settings = config.load(f"experiments/{experiment}.yaml", ["pretrained=false", "data.size=256"], TABLES)
         codec = config.construct(CODECS, settings.codec)
@@ -150,10 +164,8 @@ def sizes_table() -> str:
             net(L)
         sizes = [sum(p.numel() for p in ps) for ps in (net.parameters(), filter(trained, net.parameters()))]
         names = " | ".join(f"`{settings[key].name}`" for key in ("net", "codec", "system"))
-        lines.append(
-            f"| [`{experiment}`](../experiments/{experiment}.yaml) | {names} | {sizes[0]:,} | {sizes[1]:,} | "
-            f"{counter.get_total_flops() / 1e9:.1f} |"
-        )
+        figures = f"{sizes[0]:,} | {sizes[1]:,} | {counter.get_total_flops() / 1e9:.1f}"
+        lines.append(f"| [`{experiment}`](../experiments/{experiment}.yaml) | {settings.paper} | {names} | {figures} |")
     return "\n".join(lines)
 
 

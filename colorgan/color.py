@@ -52,7 +52,7 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
 def to_hue_chroma(L: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
     """Hue in [0, 1) and chroma in [0, 1] of the sRGB color, (B, 1, H, W) each.
 
-    Hue is that of HSV, chroma the largest minus the smallest of R, G and B (Larsson et al. 2016, section 3.3).
+    Hue is that of HSV, chroma the largest minus the smallest of R, G and B (Larsson et al. 2016).
 
     Args:
         L: (B, 1, H, W) in [0, 100].

@@ -15,13 +15,13 @@ def test_pixels_that_predict_alike_draw_alike():
     torch.testing.assert_close(shares, shares[:1, :, :1, :1].expand_as(shares))
 
 
-def test_draws_follow_the_distribution():
-    probability = torch.tensor([0.1, 0.2, 0.7])
-    drawn = torch.stack(
-        [draw(probability.log().view(1, 3, 1, 1), seed).argmax(dim=1).flatten() for seed in range(3000)]
-    )
+def test_draws_follow_the_annealed_distribution():
+    shares = torch.tensor([0.25, 0.3, 0.45])
+    logits = shares.log().view(1, 3, 1, 1)
+    drawn = torch.stack([draw(logits, seed).argmax(dim=1) for seed in range(3000)])
     frequency = drawn.flatten().bincount(minlength=3) / 3000
-    assert (frequency - probability).abs().max() < 0.03  # three standard errors
+    annealed = shares ** (1 / 0.38)
+    assert (frequency - annealed / annealed.sum()).abs().max() < 0.03  # three standard errors
 
 
 def test_one_seed_draws_one_sample_and_another_seed_another():

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.codecs.distribution import Distribution, draw
+from colorgan.codecs.distribution import TEMPERATURE, Distribution, draw
 from colorgan.codecs.neighbors import Neighbors
 from colorgan.color import in_gamut_bins
 from colorgan.errors import UserError
@@ -32,7 +32,7 @@ class Bins(Distribution):
         prior: str | None = None,  # a file of `python -m colorgan.prior`; default: measured when training begins
         near_gray: float = 5.0,  # pictures without a color of a larger |a| or |b| are not learned from
         decoding: Literal["annealed", "mean", "mode", "sample"] = "annealed",
-        temperature: float = 0.38,  # of the annealed mean (equation 5)
+        temperature: float = TEMPERATURE,  # of the annealed mean (equation 5)
     ):
         super().__init__(decoding)
         if not 1 <= neighbors <= self.channels:

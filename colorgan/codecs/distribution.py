@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
+TEMPERATURE = 0.38  # of the annealed mean of Zhang 2016, section 2.3, and of samples
 SHARPNESS = 5.0  # of a sample: high enough for one color to win, low enough for seams to be soft
 
 
@@ -35,10 +36,11 @@ class Distribution(nn.Module):
 
 
 def draw(logits: Tensor, seed: int, which: int = 0) -> Tensor:
-    """A sample of each pixel's distribution, the same chance at all pixels.
+    """A sample of each pixel's annealed distribution, the same chance at all pixels.
 
     Gumbel's trick: the argmax of logits + noise is a draw from their softmax. With one noise vector for all pixels
     each pixel keeps its distribution, and pixels that predict alike draw alike: a sample holds together as a picture.
+    Without annealing the many unlikely colors together would win too often.
 
     Args:
         logits: (B, K, h, w).
@@ -52,4 +54,5 @@ def draw(logits: Tensor, seed: int, which: int = 0) -> Tensor:
         logits.shape[1], generator=torch.Generator().manual_seed(seed_of(seed, which)), dtype=torch.float64
     )
     noise = -torch.log(-torch.log(uniform)).to(logits.device, torch.float32)
-    return torch.softmax(SHARPNESS * (torch.log_softmax(logits.float(), dim=1) + noise[:, None, None]), dim=1)
+    annealed = torch.log_softmax(logits.float() / TEMPERATURE, dim=1)
+    return torch.softmax(SHARPNESS * (annealed + noise[:, None, None]), dim=1)

@@ -1,4 +1,4 @@
-"""Color by histograms (Larsson, Maire and Shakhnarovich 2016, sections 3.3 to 3.5)."""
+"""Color by histograms (Larsson, Maire and Shakhnarovich 2016)."""
 
 import math
 from typing import Literal
@@ -17,7 +17,7 @@ class Histograms(Distribution):
     """Histograms of hue and of chroma, or of a and of b, or joint ones of ab.
 
     The loss is the divergence of the histograms from the true color, which with one color a pixel is cross entropy; hue
-    counts as much as its chroma lets it be seen (equation 9). Decoding resizes the histograms to the picture first.
+    counts as much as its chroma lets it be seen. Decoding resizes the histograms to the picture first.
     """
 
     decodings = ("median", "expectation", "mode", "sample")
@@ -25,9 +25,9 @@ class Histograms(Distribution):
     def __init__(
         self,
         space: Literal["hue_chroma", "lab", "lab_joint"] = "hue_chroma",  # 32 + 32, 32 + 32, or 16 x 16 bins
-        hue_weight: float = 5.0,  # lambda_H of equation 9
+        hue_weight: float = 5.0,  # lambda_H of the paper's loss
         decoding: Literal["median", "expectation", "mode", "sample"] = "median",  # of chroma or ab; hue has no median
-        fading: float = 0.03,  # eta of equation 11: chroma fades where the hue is less certain; 0: never
+        fading: float = 0.03,  # eta of chromatic fading: chroma fades where the hue is less certain; 0: never
     ):
         super().__init__(decoding)
         if fading < 0 or hue_weight < 0:
@@ -47,7 +47,7 @@ class Histograms(Distribution):
         return () if self.space == "hue_chroma" else ("expectation",)
 
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
-        """Equation 9, the mean over pixels.
+        """The mean divergence over pixels.
 
         Args:
             out: (B, channels, h, w), logits.
@@ -116,7 +116,7 @@ class Histograms(Distribution):
         return torch.einsum("bk...,k->b...", shares, self.centers)
 
     def _hue_chroma(self, shares: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
-        """Shares of hues (B, 32, H, W), chroma (B, 1, H, W) -> one hue, and the chroma after fading (equation 11)."""
+        """Shares of hues (B, 32, H, W), chroma (B, 1, H, W) -> one hue, and the chroma after fading."""
         if self.decoding == "mode":
             return self.centers[shares.argmax(dim=1, keepdim=True)], chroma
         angle = 2 * math.pi * self.centers

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class Regress(nn.Module):
     """The net predicts ab itself, squashed as its paper does.
 
-    Nazeri 2018, section 3.4, and deep-koalarization: tanh; Iizuka 2016, section 3.4: a sigmoid whose middle is gray;
+    Nazeri 2018, section 3.4, and deep-koalarization: tanh; Iizuka 2016: a sigmoid whose middle is gray;
     VGG-19 fusion and the CNN of source 001: as it is.
     """
 

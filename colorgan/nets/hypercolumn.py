@@ -10,7 +10,7 @@ from colorgan.nets.initialization import scale_layers
 
 
 class Hypercolumn(nn.Module):
-    """Colors a pixel by the values of all layers of a VGG-16 at its place: 12,417 of them (section 3).
+    """Colors a pixel by the values of all layers of a VGG-16 at its place: 12,417 of them.
 
     It trains on `points` random pixels of a picture (`at`), and predicts all at a quarter of the size (`forward`). The
     first layer of the head is a sum over resolutions: a 1x1 convolution and a resizing can change places, so that no
@@ -40,7 +40,7 @@ class Hypercolumn(nn.Module):
         self.head = nn.Conv2d(16 * width, channels, 1)
 
     def prepare(self, L: Tensor) -> None:
-        """Scales the layers on pictures L (B, 1, H, W) in [0, 100] to values of one size, as section 3.2 does."""
+        """Scales the layers on pictures L (B, 1, H, W) in [0, 100] to values of one size, as the paper does."""
         scale_layers([*(m for m in self.stages.modules() if isinstance(m, nn.Conv2d)), self.fc6, self.fc7], self, L)
 
     def forward(self, L: Tensor) -> Tensor:

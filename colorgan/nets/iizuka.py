@@ -8,7 +8,7 @@ from colorgan.nets.blocks import crop_to, pad_up
 
 
 class Iizuka(nn.Module):
-    """Local features, fused with the global ones of a copy of fixed size, colored at half the size (section 3).
+    """Local features, fused with the global ones of a copy of fixed size, colored at half the size.
 
     The convolutions and linear layers that color have 42,169,826 parameters with two output channels, those of the
     scene head 184,013 with 205 classes. Convolutions are normalized over the batch, but the last; linear layers are

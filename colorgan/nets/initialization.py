@@ -35,7 +35,7 @@ def scale_layers(convs: list[nn.Conv2d], net: nn.Module, *inputs: Tensor) -> Non
     """Scales convolutions to outputs of mean square 1 over one batch, and leaves what they compute as it is.
 
     With ReLUs and poolings between them a factor passes through, so each layer's share of it goes into its weights and
-    what came before also into its bias (Larsson et al. 2016, section 3.2).
+    what came before also into its bias (Larsson et al. 2016, on their network).
 
     Args:
         convs: in the order in which they fire, each on what the one before it gave.

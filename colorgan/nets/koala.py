@@ -11,7 +11,7 @@ from colorgan.nets.bodies import make_body
 
 
 class Koala(nn.Module):
-    """An encoder and a decoder, with what a frozen network says of the whole picture tiled between them (section 2.1).
+    """An encoder and a decoder, with what a frozen network says of the whole picture tiled between them.
 
     6,574,050 trained parameters with their embedding of 1001 values and two output channels. Their last layer doubles
     the size by repeating pixels; this net ends before it.

@@ -22,7 +22,7 @@ class Supervised(Colorizer):
         net: nn.Module,
         codec: nn.Module,
         experiment: DictConfig,
-        scene_weight: float = 0.0,  # alpha of Iizuka 2016, section 3.3: the weight of the scenes' cross entropy
+        scene_weight: float = 0.0,  # alpha of Iizuka 2016: the weight of the scenes' cross entropy
         ema: float = 0.999,  # decay of the averaged net
     ):
         super().__init__(net, codec, experiment, ema)
@@ -34,21 +34,18 @@ class Supervised(Colorizer):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
+        losses: dict[str, Tensor] = {}
         if self.scene_weight:
             out, logits = self.net.with_scenes(L)
-            color = self.codec.loss(out, L, ab)
-            scene = F.cross_entropy(logits.float(), batch["label"])
-            self.descend("generator", color + self.scene_weight * scene)
-            self.log_train({"color_loss": color.detach(), "scene_loss": scene.detach()})
-            return
-        if hasattr(self.net, "at"):
+            losses["scene_loss"] = F.cross_entropy(logits.float(), batch["label"])
+        elif hasattr(self.net, "at"):
             points = draw_points(L, self.net.points)
             out, L, ab = self.net.at(L, points), pick(L, points), pick(ab, points)
         else:
             out = self.predict(L, batch)
-        loss = self.codec.loss(out, L, ab)
-        self.descend("generator", loss)
-        self.log_train({"color_loss": loss.detach()})
+        losses["color_loss"] = self.codec.loss(out, L, ab)
+        self.descend("generator", losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
+        self.log_train({key: loss.detach() for key, loss in losses.items()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Reports the accuracy of the scenes besides, where they are trained."""
