@@ -23,16 +23,17 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.utils import make_grid, save_image
 
-from colorgan import checkpoint, config
+from colorgan import checkpoint, config, images
 from colorgan.callbacks import read_rows
 from colorgan.codecs import CODECS
 from colorgan.color import join, split
+from colorgan.data.photos import paths
 from colorgan.nets import NETS
 from colorgan.systems import TABLES, Colorizer, build_data, load
 
 PAGE = Path("docs/systems.md")
 FIGURES = Path("docs/systems")
-PICTURES = 8  # validation pictures in the grids
+SIDE = 96  # pixels of the squares in the pictures; color is predicted at the size of the training
 COMMON = (
     "data.name=folder data.size=64 data.batch_size=16 data.cache=ram data.workers=2 pretrained=false "
     "trainer.max_epochs=1000 wandb.mode=disabled checkpoint.keep=1"
@@ -88,18 +89,16 @@ def train(name: str, args: argparse.Namespace) -> None:
 def report(runs: Path) -> None:
     """Judges the last checkpoint of each system; rewrites the tables of the page and its pictures."""
     FIGURES.mkdir(parents=True, exist_ok=True)
-    rows, columns = [], {}
+    rgb = torch.stack([torch.from_numpy(images.thumbnail(path, SIDE)) for path in paths()]).float() / 255
+    gray = join(split(rgb)[0], torch.zeros_like(rgb[:, :2]))
+    rows, columns = [], {"gray": gray}
     for name in SYSTEMS:
         path = runs / name / "last.ckpt"
         model = load(path)
         data = build_data(model.experiment)
         data.setup("validate")
-        rgb = data.val_pictures(PICTURES)["rgb"]
-        painted = torch.stack(model.paint(list(rgb)))
-        gray = join(split(rgb)[0], torch.zeros_like(rgb[:, :2]))
-        columns |= {"gray": gray} if not columns else {}
-        columns[name] = painted
-        save_image(make_grid(torch.stack([gray, painted, rgb], 1).flatten(0, 1), nrow=12), FIGURES / f"{name}.png")
+        columns[name] = torch.stack(model.paint(list(rgb)))
+        save_image(make_grid(torch.cat([gray, columns[name], rgb]), nrow=len(rgb)), FIGURES / f"{name}.png")
         rows.append((name, judge(model, data), pictures_seen(path)))
         print(rows[-1], flush=True)
     draw({**columns, "truth": rgb}, FIGURES / "all.png")
@@ -185,13 +184,14 @@ def insert(page: str, mark: str, text: str) -> str:
 
 def draw(columns: dict[str, Tensor], path: Path) -> None:
     """One column a system, one row a picture."""
-    figure, axes = plt.subplots(PICTURES, len(columns), figsize=(1.1 * len(columns), 1.1 * PICTURES + 0.9))
+    rows = len(next(iter(columns.values())))
+    figure, axes = plt.subplots(rows, len(columns), figsize=(1.1 * len(columns), 1.1 * rows + 0.7))
     for column, (name, pictures) in zip(axes.T, columns.items(), strict=True):
         column[0].set_title(name, fontsize=8, rotation=35, ha="left")
         for axis, picture in zip(column, pictures, strict=True):
             axis.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
             axis.set_axis_off()
-    figure.subplots_adjust(left=0.01, right=0.97, bottom=0.01, top=0.88, wspace=0.03, hspace=0.03)
+    figure.subplots_adjust(left=0.01, right=0.97, bottom=0.01, top=0.87, wspace=0.03, hspace=0.03)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
