@@ -50,8 +50,8 @@ def make_body(name: str, pretrained: bool, weights: str | None = None, **options
         return timm.create_model(name, pretrained=True, in_chans=1, **options)
     except (OSError, RuntimeError):  # no network; nothing published
         raise UserError(
-            f"{name}: its published weights cannot be had: set the key `weights` beside it to a checkpoint of "
-            "experiments/resnet18-classifier.yaml with this body or to a file of timm's, or set pretrained=false"
+            f"{name}: its published weights cannot be had: set net.weights=FILE (a checkpoint of "
+            "experiments/resnet18-classifier.yaml with this body, or weights of timm), or pretrained=false"
         ) from None
     finally:
         HUB.setLevel(level)
