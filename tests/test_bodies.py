@@ -43,7 +43,7 @@ def test_weights_that_cannot_be_had_stop_with_the_two_ways_out(monkeypatch, erro
         raise error
 
     monkeypatch.setattr(timm, "create_model", fetch)
-    with pytest.raises(UserError, match=rf"^{BODY}: .*`weights`.*pretrained=false$"):
+    with pytest.raises(UserError, match=rf"^{BODY}: .*net\.weights=FILE.*pretrained=false$"):
         make_body(BODY, pretrained=True)
 
 
