@@ -1,3 +1,6 @@
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +54,59 @@ def test_a_vector_that_a_kill_left_half_is_computed_again(tmp_path):
     rows[4, 1] = 4.5  # the first value is written last
     rows.flush()
     assert lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3, 4) == [4]
+
+
+@pytest.mark.parametrize("content", [b"", b"no array of numpy", np.lib.format.magic(1, 0)])
+def test_a_broken_file_is_made_anew(tmp_path, content):
+    (tmp_path / "e.npy").write_bytes(content)
+    assert lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3) == [3]
+
+
+def test_a_file_that_is_cut_off_is_made_anew(tmp_path):
+    lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3)
+    whole = (tmp_path / "e.npy").read_bytes()
+    (tmp_path / "e.npy").write_bytes(whole[:-1])
+    assert lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3) == [3]
+
+
+def test_a_file_of_other_numbers_is_made_anew(tmp_path):
+    np.save(tmp_path / "e.npy", np.zeros((9, 2)))
+    assert lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3) == [3]
+
+
+def test_a_kill_while_the_file_is_made_leaves_nothing_that_counts(tmp_path, monkeypatch):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Embeddings(tmp_path / "e.npy", 9, 2)
+    assert list(tmp_path.iterdir()) == []
+    assert lookup(Embeddings(tmp_path / "e.npy", 9, 2), 3) == [3]
+
+
+def test_a_disk_that_holds_no_more_is_one_line_and_gets_its_space_back(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        with pytest.raises(UserError, match="embeddings of the pictures cannot be kept: File too large"):
+            Embeddings(tmp_path / "e.npy", 1000, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_comes_twice_in_a_batch_gets_its_vector_twice(tmp_path):
+    embeddings = Embeddings(tmp_path / "e.npy", 9, 2)
+    lookup(embeddings, 3, 5, 3)
+    assert lookup(embeddings, 5, 5) == []
+
+
+def test_vectors_of_half_precision_are_kept_in_float32(tmp_path):
+    index = torch.tensor([2])
+    vectors = Embeddings(tmp_path / "e.npy", 9, 2).lookup(index, lambda _: torch.ones(1, 2, dtype=torch.bfloat16))
+    assert vectors.dtype == torch.float32
 
 
 def test_no_gradient_comes_with_them(tmp_path):

@@ -34,7 +34,7 @@ class Koala(nn.Module):
         self.body = make_body(body, pretrained, weights, num_classes=logits if embedding == "logits" else 0)
         self.body.requires_grad_(False).eval()
         self.body_size = body_size
-        self.embedding_width = logits if embedding == "logits" else self.body.num_features
+        self.embedding_width = logits if embedding == "logits" else self.body.head_hidden_size
         sizes = [1, 1, 2, 2, 4, 4, 8, 8, 4]  # channels in units of `width`, the first of them gray
         strides = [2, 1, 2, 1, 2, 1, 1, 1]
         pairs = zip(sizes, sizes[1:], strides, strict=False)

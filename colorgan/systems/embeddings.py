@@ -16,7 +16,7 @@ class Embeddings:
     A missing vector is NaN, and its first value is written last, so that a killed process leaves no half vector.
 
     Args:
-        path: the file, one for each process; made when it is missing, or when it has another shape.
+        path: the file, one for each process; made anew when it is missing, broken or of another shape.
         pictures: how many there are.
         width: values of a vector.
 
@@ -27,12 +27,10 @@ class Embeddings:
     def __init__(self, path: Path, pictures: int, width: int):
         shape = (pictures, width)
         try:
-            if path.exists() and np.load(path, mmap_mode="r").shape == shape:
-                self._rows = np.load(path, mmap_mode="r+")
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-            self._rows[:] = np.nan
+            if not _holds(path, shape):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _make(path, shape)
+            self._rows = np.load(path, mmap_mode="r+")
         except OSError as error:
             raise UserError(f"{path}: the embeddings of the pictures cannot be kept: {error.strerror}") from None
 
@@ -51,3 +49,30 @@ class Embeddings:
             self._rows[rows[missing], 1:] = vectors[:, 1:]
             self._rows[rows[missing], 0] = vectors[:, 0]
         return torch.from_numpy(self._rows[rows]).to(index.device)
+
+
+def _holds(path: Path, shape: tuple[int, int]) -> bool:
+    """Whether a file is whole and has so many vectors of this width."""
+    try:
+        rows = np.load(path, mmap_mode="r")  # "r+" would fill what is cut off with zeros
+    except (FileNotFoundError, EOFError, ValueError):  # not made yet; empty; cut off, or not of numpy
+        return False
+    return rows.shape == shape and rows.dtype == np.float32
+
+
+def _make(path: Path, shape: tuple[int, int]) -> None:
+    """A file of missing vectors, in one step: a kill leaves no file in which zeros would count as vectors.
+
+    It is written and not mapped: a full disk is an error to a write, but to a map it is the end of the process.
+    """
+    part = path.with_suffix(".part")
+    row = np.full(shape[1], np.nan, np.float32)
+    try:
+        with part.open("wb") as file:
+            header = {"descr": row.dtype.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for _ in range(shape[0]):
+                file.write(row)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
