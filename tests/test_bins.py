@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy.spatial import ConvexHull
 
 from colorgan.codecs.bins import Bins, read_prior, save_prior
 from colorgan.codecs.neighbors import Neighbors
@@ -27,6 +28,14 @@ def test_there_are_313_in_gamut_bins_by_a_and_then_b():
     assert len(bins) == 313 and bins == sorted(bins)
     assert [min(x) for x in zip(*bins, strict=True)] == [-90, -110]
     assert [max(x) for x in zip(*bins, strict=True)] == [100, 100]
+
+
+def test_the_bins_hold_the_233_whose_centers_lie_in_the_hull_of_srgb(cube):
+    hull = ConvexHull(cube[1][0, :, 0].T.double().numpy()).equations
+    grid = torch.cartesian_prod(*[torch.arange(-110.0, 111, 10)] * 2)
+    inner = grid[(grid.numpy() @ hull[:, :2].T + hull[:, 2] <= 0).all(axis=1)]
+    assert len(inner) == 233
+    assert {*map(tuple, inner.tolist())} <= {*map(tuple, in_gamut_bins().tolist())}
 
 
 def test_every_srgb_color_is_nearest_to_a_bin_within_half_a_bin(cube):
@@ -138,6 +147,13 @@ def test_a_given_prior_is_read_and_not_measured(tmp_path):
 def test_a_file_without_a_prior_is_one_line(tmp_path, content):
     (tmp_path / "prior.json").write_text(content)
     with pytest.raises(UserError, match=r"prior.json.*python -m colorgan.prior"):
+        read_prior(tmp_path / "prior.json")
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_a_prior_with_a_value_that_is_no_frequency_is_one_line(tmp_path, wrong):
+    save_prior(tmp_path / "prior.json", torch.tensor([wrong] + [1.0] * 312))
+    with pytest.raises(UserError, match=r"prior.json: not 313 frequencies; python -m colorgan.prior"):
         read_prior(tmp_path / "prior.json")
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from colorgan.nets.hypercolumn import Hypercolumn
+from colorgan.nets.hypercolumn import Hypercolumn, _AsProduct
 
 
 @pytest.fixture
@@ -51,3 +51,9 @@ def test_dropout_acts_in_training_alone():
 def test_no_points_are_refused():
     with pytest.raises(ValueError, match="points=0"):
         Hypercolumn(3, pretrained=False, width=4, points=0)
+
+
+def test_the_product_of_fc6_is_a_padded_convolution():
+    conv = torch.nn.Conv2d(5, 6, 7)
+    x = torch.randn(2, 5, 3, 4)
+    torch.testing.assert_close(_AsProduct(conv)(x), F.conv2d(x, conv.weight, conv.bias, padding=3))

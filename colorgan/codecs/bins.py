@@ -125,6 +125,6 @@ def read_prior(path: str | Path) -> Tensor:
         raise UserError(f"codec.prior={path}: {error.strerror}; {remedy}") from None
     except (ValueError, KeyError, TypeError, RuntimeError):  # the last: no numbers
         raise UserError(f"codec.prior={path}: not a prior; {remedy}") from None
-    if prior.shape != (Bins.channels,) or not (prior >= 0).all() or not prior.sum() > 0:
+    if prior.shape != (Bins.channels,) or not (prior >= 0).all() or not 0 < prior.sum() < float("inf"):
         raise UserError(f"codec.prior={path}: not {Bins.channels} frequencies; {remedy}")
     return prior / prior.sum()

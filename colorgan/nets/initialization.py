@@ -31,7 +31,7 @@ def normalize_layers(net: nn.Module, *inputs: Tensor) -> None:
 
 
 @torch.no_grad()
-def scale_layers(convs: list[nn.Conv2d], net: nn.Module, *inputs: Tensor) -> None:
+def scale_layers(convs: list[nn.Module], net: nn.Module, *inputs: Tensor) -> None:
     """Scales convolutions to outputs of mean square 1 over one batch, and leaves what they compute as it is.
 
     With ReLUs and poolings between them a factor passes through, so each layer's share of it goes into its weights and
@@ -44,7 +44,7 @@ def scale_layers(convs: list[nn.Conv2d], net: nn.Module, *inputs: Tensor) -> Non
     """
     scale = 1.0
 
-    def rescale(conv: nn.Conv2d, _: tuple, out: Tensor) -> Tensor:
+    def rescale(conv: nn.Module, _: tuple, out: Tensor) -> Tensor:
         nonlocal scale
         shift = (scale - 1) * conv.bias.view(-1, 1, 1)  # as the input came scaled, the bias has to be
         out = out + shift
