@@ -5,7 +5,7 @@ import sys
 import uuid
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -20,7 +20,6 @@ from colorgan.callbacks import Metrics, RollingCheckpoint, SampleGrid, read_rows
 from colorgan.curves import draw_curves
 from colorgan.errors import UserError
 from colorgan.systems import Colorizer, build, build_data, with_classes
-from colorgan.systems.training import direction
 
 log = logging.getLogger(__name__)
 LOOK = 1000  # training pictures that a system sees before a fresh start
@@ -49,10 +48,10 @@ def fit(
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
     run_dir = Path(experiment.run_dir)
     data = build_data(experiment)
-    experiment = with_classes(experiment, lambda: len(data.classes))
+    experiment = with_classes(experiment, lambda: len(data.classes), fresh=checkpoint is None)
     system = build(experiment, fresh=checkpoint is None)
     logger = make_logger(experiment, run_id)
-    trainer = make_trainer(experiment, logger)
+    trainer = make_trainer(experiment, logger, system.direction())
     if isinstance(system, Colorizer):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
     if lr_wins:
@@ -64,20 +63,19 @@ def fit(
     _finish(run_dir, logger)
 
 
-def make_trainer(experiment: DictConfig, logger: WandbLogger | None) -> pl.Trainer:
-    """Lightning's Trainer as the experiment describes it."""
+def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: Literal["min", "max"]) -> pl.Trainer:
+    """Lightning's Trainer as the experiment describes it; in `direction` lie the better values of its metric."""
     settings, run_dir = experiment.trainer, Path(experiment.run_dir)
     if not settings.limit_val_batches:
         raise UserError("trainer.limit_val_batches=0: validation chooses best.ckpt; use trainer.limit_val_batches=1")
-    monitor = experiment.checkpoint.monitor
     callbacks: list[Callback] = [
         Metrics(run_dir / "metrics.csv"),
         RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
         ModelCheckpoint(
             run_dir,
             filename="best",
-            monitor=monitor,
-            mode=direction(monitor),
+            monitor=experiment.checkpoint.monitor,
+            mode=direction,
             enable_version_counter=False,
         ),
     ]

@@ -40,6 +40,10 @@ def _measure(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out}: is there already; write to another file, or remove it")
     if args.pictures < 1:
         raise UserError(f"--pictures {args.pictures}: at least one")
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {args.out}: {error.strerror}") from None
     codec.prepare(split(batch["rgb"])[1] for batch in build_data(experiment).look(args.pictures))
     save_prior(args.out, codec.prior)
     print(f"{args.out}: train with codec.prior={args.out}")

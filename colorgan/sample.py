@@ -61,12 +61,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there; never an input")
     parser.add_argument("--decode", help="how a predicted distribution becomes a color; a wrong word lists them")
     parser.add_argument("--samples", type=_positive, default=1, metavar="N", help="so many answers for each photograph")
-    parser.add_argument("--seed", type=int, default=0, help="sample n of seed S is sample 1 of seed S+n-1")
+    parser.add_argument("--seed", type=int, help="draws a sample; sample n of seed S is sample 1 of seed S+n-1 (0)")
     args = parser.parse_args(argv)
-    if args.samples > 1:
+    if args.samples > 1 or args.seed is not None:
         if args.decode not in (None, "sample"):
-            parser.error(f"--samples {args.samples}: --decode {args.decode} has one answer; leave it out")
+            parser.error(f"--decode {args.decode} has one answer; leave it out, or --samples and --seed")
         args.decode = "sample"
+    args.seed = args.seed or 0
     return args
 
 
@@ -99,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
 def choose(model: Colorizer, decoding: str, seed: int) -> None:
     """Sets how the model's codec decodes; raises UserError where it does not know this way."""
     if not hasattr(model.codec, "choose"):
-        raise UserError("--decode, --samples: this model predicts one color, not a distribution; leave them out")
+        raise UserError(
+            "--decode, --samples, --seed: this model predicts one color, not a distribution; leave them out"
+        )
     model.codec.choose(decoding, seed)
 
 

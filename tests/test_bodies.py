@@ -31,11 +31,6 @@ def test_a_gray_body_sees_gray_as_the_published_one_sees_it_three_times(publishe
     torch.testing.assert_close(body(gray), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_random_weights_are_said(caplog):
-    make_body(BODY, pretrained=False)
-    assert f"{BODY} starts from random weights" in caplog.text
-
-
 @pytest.mark.parametrize("error", [FileNotFoundError("no network"), RuntimeError("none published")])
 def test_weights_that_cannot_be_had_stop_with_the_two_ways_out(monkeypatch, error):
     def fetch(*_, **options):
@@ -56,6 +51,12 @@ def test_weights_of_another_network_are_one_line(published, tmp_path):
     torch.save(published.state_dict(), tmp_path / "body.pth")
     with pytest.raises(UserError, match=r"body.pth: not weights of 'resnet18'"):
         make_body("resnet18", pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=0)
+
+
+def test_weights_that_name_no_layer_of_the_network_are_one_line(tmp_path):
+    torch.save({"other.weight": torch.zeros(3)}, tmp_path / "body.pth")
+    with pytest.raises(UserError, match=r"body.pth: not weights of"):
+        make_body(BODY, pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=0)
 
 
 def test_a_missing_file_is_one_line(tmp_path):
@@ -81,6 +82,11 @@ def test_logits_of_other_classes_are_refused(published, tmp_path):
     torch.save(published.state_dict(), tmp_path / "body.pth")
     with pytest.raises(UserError, match="a classifier of 1000 classes"):
         make_body(BODY, pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=6)
+
+
+def test_gray_is_standardized_by_the_statistics_of_the_network():
+    L, cfg = torch.tensor([0.0, 50.0, 100.0]), {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    assert standardize(L, cfg).tolist() == [-1, 0, 1]
 
 
 def test_standardized_gray_has_the_statistics_of_imagenet():

@@ -37,6 +37,19 @@ def test_a_run_reports_its_accuracies_and_says_what_it_is_for(classify, best, ca
     assert checkpoint.read(best)["experiment"]["system"]["classes"] == 2
 
 
+def test_random_weights_are_said_where_a_run_starts(classify, caplog):
+    classify()
+    assert "the body of 'classifier' starts from random weights" in caplog.text
+    caplog.clear()
+    classify("--resume", "trainer.max_epochs=2")
+    assert "random" not in caplog.text
+
+
+def test_a_metric_that_is_not_logged_chooses_no_epoch(classify, capsys):
+    assert classify("checkpoint.monitor=val/ab_error") == 2
+    assert "checkpoint.monitor=val/ab_error: of this system there are val/loss, val/top1" in capsys.readouterr().err
+
+
 def test_a_run_resumes(classify, best):
     assert classify() == 0
     assert classify("--resume", "trainer.max_epochs=2") == 0

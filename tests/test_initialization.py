@@ -36,11 +36,27 @@ def test_normalized_channels_have_mean_0_and_variance_1():
         torch.testing.assert_close(out.std(dim=(0, 2, 3), correction=0), torch.ones(out.shape[1]), rtol=0, atol=1e-4)
 
 
-def test_a_channel_that_never_changes_stays_finite():
+def test_a_channel_that_never_changes_is_shifted_alone():
     net = nn.Sequential(nn.Conv2d(1, 2, 3))
-    net[0].weight.data.zero_()
-    normalize_layers(net, torch.randn(2, 1, 8, 8))
-    assert all(p.isfinite().all() for p in net.parameters())
+    weight, x = net[0].weight.clone(), torch.zeros(2, 1, 8, 8)
+    normalize_layers(net, x)
+    assert torch.equal(net[0].weight, weight)
+    torch.testing.assert_close(net(x), torch.zeros(2, 2, 6, 6))
+
+
+def test_the_next_layer_sees_normalized_values():
+    net, x = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Conv2d(3, 2, 3)), torch.randn(4, 1, 12, 12)
+    seen = []
+    with net[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
+        normalize_layers(net, x)
+    torch.testing.assert_close(seen[0], net[0](x), rtol=1e-4, atol=1e-5)
+
+
+def test_normalized_layers_can_still_be_trained():
+    net = stack()
+    normalize_layers(net, torch.randn(2, 1, 20, 20))
+    net(torch.randn(2, 1, 20, 20)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
 
 
 def test_scaled_layers_have_mean_square_1_and_compute_the_same():
@@ -62,10 +78,19 @@ def test_hooks_are_gone_afterwards():
     assert not any(m._forward_hooks for m in net.modules())
 
 
+def test_hooks_are_gone_after_an_error_too():
+    net = stack()
+    with pytest.raises(RuntimeError):
+        normalize_layers(net, torch.randn(2, 9, 20, 20))
+    assert not any(m._forward_hooks for m in net.modules())
+
+
 def test_zhang_begins_with_a_guess_without_opinions():
     net, L = Zhang(20, width=4), 100 * torch.rand(4, 1, 32, 32)
     net.prepare(L)
-    assert net(L).std().item() == pytest.approx(0.1, rel=0.9)
+    std, mean = torch.std_mean(net(L), dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(std, torch.full((20,), 0.1), rtol=1e-3, atol=0)
+    assert mean.abs().max() < 0.5
 
 
 def test_all_layers_of_a_hypercolumn_count_alike_after_preparation():

@@ -59,8 +59,9 @@ def test_it_predicts_at_half_the_size():
     assert koala()(gray(2, 32, 48)).shape == (2, 2, 16, 24)
 
 
-def test_the_body_sees_a_square_between_minus_one_and_one():
+def test_the_body_sees_a_square_as_its_own_training_had_it():
     net = koala(body_size=40)
+    net.body.pretrained_cfg.update(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))  # those of Inception-ResNet-v2
     L = torch.tensor([0.0, 100.0]).repeat_interleave(30).expand(1, 1, 50, 60)
     (seen,) = inputs_of(net.body, lambda: net(L))
     assert seen.shape == (1, 1, 40, 40)

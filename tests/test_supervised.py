@@ -42,7 +42,7 @@ def test_scenes_are_trained_and_reported(tiny_train, folder, tmp_path):
 def test_pictures_of_one_folder_train_without_scenes_and_it_is_said(tiny_train, folder, tmp_path, caplog):
     root = f"data.root={folder / 'sea'}"
     assert tiny_train(*SCENES, root, experiment="experiments/iizuka2016.yaml") == 0
-    assert "no scene loss" in caplog.text
+    assert "no scenes to tell apart" in caplog.text
     assert "scene" not in (tmp_path / "run/metrics.csv").read_text()
 
 
@@ -82,11 +82,19 @@ def test_a_discriminator_refuses_colors_without_a_gradient(codec):
 @pytest.mark.parametrize("name, key", [("iizuka2016", "net"), ("resnet18-classifier", "system")])
 def test_the_number_of_classes_is_that_of_the_data_unless_it_is_set(name, key):
     experiment = config.load(f"experiments/{name}.yaml", [], TABLES)
-    assert with_classes(experiment, lambda: 7)[key].classes == 7
-    fixed = config.load(f"experiments/{name}.yaml", [f"{key}.classes=3"], TABLES)
-    assert with_classes(fixed, lambda: 7)[key].classes == 3
+    assert with_classes(experiment, lambda: 7, fresh=True)[key].classes == 7
+    fixed = config.load(f"experiments/{name}.yaml", [f"{key}.classes=9"], TABLES)
+    assert with_classes(fixed, lambda: 7, fresh=True)[key].classes == 9
+    with pytest.raises(UserError, match=rf"{key}.classes=9: the data has 12"):
+        with_classes(fixed, lambda: 12, fresh=True)
+
+
+def test_a_run_that_started_without_scenes_goes_on_without_them():
+    experiment = config.load("experiments/iizuka2016.yaml", [], TABLES)
+    with pytest.raises(UserError, match=r"no scenes; start a new run"):
+        with_classes(experiment, lambda: 7, fresh=False)
 
 
 def test_a_net_without_a_scene_loss_has_no_scene_head():
     experiment = config.load("experiments/iizuka2016.yaml", ["system.scene_weight=0"], TABLES)
-    assert with_classes(experiment, lambda: 7).net.classes is None
+    assert with_classes(experiment, lambda: 7, fresh=True).net.classes is None

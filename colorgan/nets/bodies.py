@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,21 @@ from torch import Tensor, nn
 from colorgan.errors import UserError
 
 log = logging.getLogger(__name__)
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of most networks
 HUB = logging.getLogger("huggingface_hub")  # announces every retry of a download
 
 
-def make_body(name: str, pretrained: bool, weights: str | None = None, **options: Any) -> nn.Module:
+def make_body(
+    name: str, pretrained: bool, weights: str | None = None, num_classes: int | None = None, **options: Any
+) -> nn.Module:
     """A network of timm with one input channel: RGB kernels of given weights are summed.
 
     Args:
         name: as timm calls it.
         pretrained: start from the published weights, unless `weights` says others.
         weights: a checkpoint of our scene classifier with this body, or a file of timm's weights for it.
-        options: of `timm.create_model`, as `num_classes`.
+        num_classes: values of a picture's logits; 0: its features instead; default: as timm has it.
+        options: of `timm.create_model`.
 
     Raises:
         ValueError: timm has no such network.
@@ -32,26 +38,30 @@ def make_body(name: str, pretrained: bool, weights: str | None = None, **options
     """
     if not timm.is_model(name):
         raise ValueError(f"timm has no network '{name}'; `timm.list_models()` shows them")
+    make = partial(timm.create_model, name, in_chans=1, **options)
     if weights:
         given = _read(weights, name)
-        if options.get("num_classes") not in (None, 0, given.get("num_classes", 1000)):
-            raise UserError(f"{weights}: a classifier of {given.get('num_classes', 1000)} classes; say so in the net")
-        try:
-            return timm.create_model(name, pretrained=True, in_chans=1, pretrained_cfg_overlay=given, **options)
+        if num_classes not in (None, 0, given["num_classes"]):
+            raise UserError(f"{weights}: a classifier of {given['num_classes']} classes; say so in the net")
+        try:  # with all their classes: timm lets any weights pass where a network has another number of them
+            body = make(pretrained=True, pretrained_cfg_overlay=given, num_classes=given["num_classes"])
         except RuntimeError:
             raise UserError(f"{weights}: not weights of '{name}': name a file that holds them") from None
+        if num_classes == 0:
+            body.reset_classifier(0)
+        return body
     if not pretrained:
-        log.warning("%s starts from random weights", name)
-        return timm.create_model(name, pretrained=False, in_chans=1, **options)
+        return make(pretrained=False, num_classes=num_classes)
     level = HUB.level
     HUB.setLevel(logging.ERROR)
     log.warning("fetching the published weights of %s", name)
     try:
-        return timm.create_model(name, pretrained=True, in_chans=1, **options)
-    except (OSError, RuntimeError):  # no network; nothing published
+        return make(pretrained=True, num_classes=num_classes)
+    except Exception as error:  # no network, nothing published, and whatever a proxy brings the libraries to raise
         raise UserError(
-            f"{name}: its published weights cannot be had: set net.weights=FILE (a checkpoint of "
-            "experiments/resnet18-classifier.yaml with this body, or weights of timm), or pretrained=false"
+            f"{name}: its published weights cannot be had ({type(error).__name__}): set net.weights=FILE "
+            "(a checkpoint of experiments/resnet18-classifier.yaml with this body, or weights of timm), "
+            "or pretrained=false"
         ) from None
     finally:
         HUB.setLevel(level)
@@ -84,9 +94,10 @@ def vgg_stages(body: nn.Module) -> nn.ModuleList:
     return nn.ModuleList(nn.Sequential(*stage) for stage in stages if stage)
 
 
-def standardize(L: Tensor) -> Tensor:
-    """L (B, 1, H, W) in [0, 100] as ImageNet's networks expect gray: mean 0 and deviation 1 over that set."""
-    return (L / 100 - 0.449) / 0.226
+def standardize(L: Tensor, cfg: Mapping[str, Any] = IMAGENET) -> Tensor:
+    """L (B, 1, H, W) in [0, 100] as a network expects gray, by the mean and deviation in its `pretrained_cfg`."""
+    mean, std = (sum(cfg[key]) / len(cfg[key]) for key in ("mean", "std"))
+    return (L / 100 - mean) / std
 
 
 def digest(body: nn.Module) -> str:
@@ -104,17 +115,23 @@ def _read(path: str, name: str) -> dict[str, Any]:
         raise UserError(f"{path}: no such file of weights")
     try:
         if file.suffix == ".safetensors":
-            return {"state_dict": safetensors.torch.load_file(file)}
-        content = torch.load(file, map_location="cpu", weights_only=True)
+            content = safetensors.torch.load_file(file)
+        else:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        system = content["experiment"]["system"] if "experiment" in content else None
+        state = content.get("state_dict", content)
+        if not state or not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError("not a state")
     except Exception:  # whatever a file of arbitrary bytes brings the readers to raise
         raise UserError(f"{path}: not a file of weights, or a broken one") from None
-    if "experiment" not in content:
-        return {"state_dict": content.get("state_dict", content)}
-    system = content["experiment"]["system"]
+    if system is None:
+        cfg = timm.get_pretrained_cfg(name)
+        logits = state.get(f"{cfg.classifier}.weight")
+        return {"state_dict": state, "num_classes": cfg.num_classes if logits is None else len(logits)}
     if system["name"] != "classifier":
         raise UserError(f"{path}: a colorizer's checkpoint; the weights of a body come from a classifier's")
     if system["body"] != name:
         raise UserError(f"{path}: a classifier with the body '{system['body']}', not '{name}'")
     averaged = "ema.module."
-    state = {k.removeprefix(averaged): v for k, v in content["state_dict"].items() if k.startswith(averaged)}
+    state = {k.removeprefix(averaged): v for k, v in state.items() if k.startswith(averaged)}
     return {"state_dict": state, "num_classes": system["classes"], "input_size": (1, 224, 224)}

@@ -12,7 +12,7 @@ class Iizuka(nn.Module):
 
     The convolutions and linear layers that color have 42,169,826 parameters with two output channels, those of the
     scene head 184,013 with 205 classes. Convolutions are normalized over the batch, but the last; linear layers are
-    not, so that a batch of one picture trains.
+    not, so that a batch of one picture trains. The paper subtracts the mean of the data from the input; this is 0.5.
     """
 
     def __init__(
@@ -25,6 +25,8 @@ class Iizuka(nn.Module):
         super().__init__()
         if global_size < 32 or global_size % 32:
             raise ValueError(f"global_size={global_size}: a multiple of 32")
+        if width < 2:
+            raise ValueError(f"width={width}: at least 2")
         w, self.global_size, self.classes = width, global_size, classes or 1
         self.low = _convs(1, (w, 2), (2 * w, 1), (2 * w, 2), (4 * w, 1), (4 * w, 2), (8 * w, 1))
         self.mid = _convs(8 * w, (8 * w, 1), (4 * w, 1))
@@ -71,6 +73,15 @@ def _convs(inputs: int, *layers: tuple[int, int]) -> nn.Sequential:
     """3x3 convolutions of (channels, stride), each normalized and rectified."""
     modules: list[nn.Module] = []
     for outputs, stride in layers:
-        modules += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        modules += [nn.Conv2d(inputs, outputs, 3, stride, 1), _Norm(outputs), nn.ReLU()]
         inputs = outputs
     return nn.Sequential(*modules)
+
+
+class _Norm(nn.BatchNorm2d):
+    """Batch normalization; one value a channel has no variance of its own, so that it takes the running one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x[:, 0].numel() > 1:
+            return super().forward(x)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)

@@ -5,22 +5,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+FLAT = 1e-5  # a channel of a smaller deviation is constant but for rounding: there is nothing to scale
+
 
 @torch.no_grad()
 def normalize_layers(net: nn.Module, *inputs: Tensor) -> None:
     """Scales and shifts the output channels of each convolution to mean 0 and variance 1 over one batch.
 
     Section 3.1, within layers, with random weights: the k-means of patches is left out. One forward pass does it, as
-    each layer hands its normalized output on.
+    each layer hands its normalized output on. A channel that is constant over the batch is shifted alone.
 
     Args:
-        net: its convolutions, plain and transposed, are changed in place.
+        net: its convolutions, plain and transposed, with biases, are changed in place.
         inputs: what the net is called with.
     """
 
     def normalize(conv: nn.Conv2d | nn.ConvTranspose2d, _: tuple, out: Tensor) -> Tensor:
         std, mean = torch.std_mean(out.float(), dim=(0, 2, 3), correction=0)
-        scale = 1 / std.clamp(min=1e-6)
+        scale = torch.where(std > FLAT, 1 / std, 1.0)
         transposed = isinstance(conv, nn.ConvTranspose2d)
         conv.weight.mul_(scale.view((1, -1, 1, 1) if transposed else (-1, 1, 1, 1)))
         conv.bias.sub_(mean).mul_(scale)

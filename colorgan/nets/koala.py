@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.nets.blocks import crop_to, pad_up
-from colorgan.nets.bodies import make_body
+from colorgan.nets.bodies import make_body, standardize
 
 
 class Koala(nn.Module):
@@ -62,7 +62,7 @@ class Koala(nn.Module):
         """L (B, 1, H, W) in [0, 100] -> the embedding (B, embedding_width), without gradient."""
         with torch.no_grad():
             small = F.interpolate(L, (self.body_size, self.body_size), mode="bilinear", antialias=True)
-            return self.body(small / 50 - 1)
+            return self.body(standardize(small, self.body.pretrained_cfg))
 
     def forward(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
         """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H/2, W/2), rounded up, linear.

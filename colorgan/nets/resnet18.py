@@ -9,7 +9,8 @@ from colorgan.nets.bodies import make_body, standardize
 class ResNet18(nn.Module):
     """Predicts at a quarter of the size, from features at an eighth.
 
-    The body has 676,800 parameters and the head, normalizations left out, 539,618 with two output channels.
+    The body has 676,800 parameters and the head, normalizations left out, 539,618 with two output channels. In the head
+    each convolution but the last is normalized, then rectified.
     """
 
     def __init__(

@@ -10,8 +10,9 @@ from colorgan.nets.initialization import normalize_layers
 class Zhang(nn.Module):
     """Eight blocks of convolutions without pooling, two of them dilated; predicts at a quarter of the size.
 
-    Section 2 and the released model: each block ends in a normalization without scale and shift, but the last.
-    32,230,393 parameters with 313 output channels.
+    Section 2 and the released model: each block ends in a normalization without scale and shift, but the last. It sees
+    lightness in [-0.5, 0.5], as the authors' PyTorch form; their Caffe form has [-50, 50]. 32,230,393 parameters with
+    313 output channels.
     """
 
     def __init__(
@@ -20,6 +21,8 @@ class Zhang(nn.Module):
         width: int = 64,  # channels of the first block; the others scale with it
     ):
         super().__init__()
+        if width < 1:
+            raise ValueError(f"width={width}: at least 1")
         self.blocks = nn.Sequential(
             _block(1, width, convs=2, stride=2),
             _block(width, 2 * width, convs=2, stride=2),

@@ -1,6 +1,7 @@
 """Every training system by its name, and the one place where names become objects."""
 
 import inspect
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from colorgan.systems.base import Colorizer
 from colorgan.systems.classifier import Classifier
 from colorgan.systems.supervised import Supervised
 from colorgan.systems.training import System
+
+log = logging.getLogger(__name__)
 
 SYSTEMS = {"adversarial": Adversarial, "supervised": Supervised, "classifier": Classifier}
 TABLES = {"net": NETS, "codec": CODECS, "system": SYSTEMS, "discriminator": DISCRIMINATORS, "data": DATASETS}
@@ -40,19 +43,41 @@ def build(experiment: DictConfig, fresh: bool) -> System:
     if "net" in takes:
         parts["codec"] = codec = config.construct(CODECS, experiment.codec)
         parts["net"] = config.construct(NETS, experiment.net, channels=codec.channels, **start)
+    body = experiment.net if "net" in takes else experiment.system
+    untrained = fresh and not experiment.pretrained and not body.get("weights")
+    if untrained and "pretrained" in inspect.signature((NETS | SYSTEMS)[body.name]).parameters:
+        log.warning("pretrained=false: the body of '%s' starts from random weights", body.name)
     if "discriminator" in takes:
         parts["discriminator"] = config.construct(DISCRIMINATORS, experiment.discriminator, channels=3)
     return config.construct(SYSTEMS, experiment.system, **parts)
 
 
-def with_classes(experiment: DictConfig, count: Callable[[], int]) -> DictConfig:
-    """The experiment with the number of classes of its data, where a part tells them apart and none is set."""
+def with_classes(experiment: DictConfig, count: Callable[[], int], fresh: bool) -> DictConfig:
+    """The experiment with the number of classes of its data, where a part tells them apart and none is set.
+
+    Args:
+        experiment: resolved.
+        count: gives the number of classes of the data.
+        fresh: the run starts; else it goes on, with the classes that it started with.
+
+    Raises:
+        UserError: more classes than the experiment says; scenes in a run that started without.
+    """
     key = "system" if "classes" in experiment.system else "net" if experiment.system.get("scene_weight") else None
-    if key is None or experiment[key].get("classes", 1) is not None:
+    if key is None or "classes" not in experiment[key]:
         return experiment
+    told, found = experiment[key].classes, count()
+    if told is None and not fresh:
+        raise UserError("system.scene_weight: this run's net has no scenes; start a new run with run_dir=... instead")
+    if told is not None and 1 < told < found:
+        raise UserError(f"{key}.classes={told}: the data has {found}; start a new run without this key")
+    if told is not None:
+        return experiment
+    if found == 1 and key == "net":
+        log.warning("the pictures stand in one folder: there are no scenes to tell apart")
     experiment = experiment.copy()
     OmegaConf.set_readonly(experiment, False)
-    experiment[key].classes = count()
+    experiment[key].classes = found
     OmegaConf.set_readonly(experiment, True)
     return experiment
 

@@ -4,7 +4,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,8 @@ LONGEST = 16  # a picture is predicted at no more than so many times the short s
 
 class Colorizer(System):
     """A net and a codec that learn to color."""
+
+    better: ClassVar = {"val/ab_error": "min", "val/psnr": "max"}
 
     def __init__(self, net: nn.Module, codec: nn.Module, experiment: DictConfig, ema: float):
         super().__init__(net, experiment, ema)

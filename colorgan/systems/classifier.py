@@ -1,5 +1,7 @@
 """A classifier of gray scenes: pre-trains the bodies of colorizers where no published weights can be had."""
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor
@@ -12,6 +14,8 @@ from colorgan.systems.training import System
 
 class Classifier(System):
     """Learns the folders of the pictures from their lightness; source 001 trained its ResNet-18 so before its CNN."""
+
+    better: ClassVar = {"val/loss": "min", "val/top1": "max", "val/top5": "max"}
 
     def __init__(
         self,
@@ -28,10 +32,10 @@ class Classifier(System):
 
     def forward(self, L: Tensor) -> Tensor:
         """L (B, 1, H, W) in [0, 100] -> logits (B, classes), by the averaged net."""
-        return self.ema(standardize(L))
+        return self.ema(standardize(L, self.net.pretrained_cfg))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        logits = self.net(standardize(split(batch["rgb"])[0])).float()
+        logits = self.net(standardize(split(batch["rgb"])[0], self.net.pretrained_cfg)).float()
         loss = F.cross_entropy(logits, batch["label"])
         self.descend("generator", loss)
         self.log_train({"loss": loss.detach(), "top1": 100 * hits(logits, batch["label"], 1).mean()})

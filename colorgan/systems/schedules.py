@@ -8,6 +8,8 @@ from omegaconf import DictConfig
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from colorgan.errors import UserError
+
 
 def make_schedule(
     optimizer: Optimizer, optim: DictConfig, progress: Callable[[], float], direction: Literal["min", "max"]
@@ -19,7 +21,14 @@ def make_schedule(
         optim: the `optim` node of an experiment.
         progress: the share of the run that is done, in [0, 1].
         direction: where the better values of the metric lie that a plateau schedule watches.
+
+    Raises:
+        UserError: a value that makes no schedule.
     """
+    if optim.schedule in ("step", "exponential", "plateau") and not 0 < optim.factor < 1:
+        raise UserError(f"optim.factor={optim.factor}: a learning rate falls by a factor between 0 and 1")
+    if optim.schedule in ("step", "exponential") and optim.every < 1:
+        raise UserError(f"optim.every={optim.every}: at least one batch")
     if optim.schedule == "plateau":
         return ReduceLROnPlateau(optimizer, mode=direction, factor=optim.factor, patience=optim.patience)
     factors = {

@@ -1,6 +1,6 @@
 """Training on the codec's color loss alone, or with a scene loss beside it."""
 
-import logging
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,11 @@ from colorgan.color import split
 from colorgan.metrics import hits
 from colorgan.systems.base import Colorizer
 
-log = logging.getLogger(__name__)
-
 
 class Supervised(Colorizer):
     """A net and a codec without an opponent: the CNN systems, and what a GAN has to beat (Nazeri 2018, section 4.2)."""
+
+    better: ClassVar = Colorizer.better | {"val/scene_top1": "max"}
 
     def __init__(
         self,
@@ -28,9 +28,9 @@ class Supervised(Colorizer):
         super().__init__(net, codec, experiment, ema)
         if scene_weight and not hasattr(net, "with_scenes"):
             raise ValueError("only the net 'iizuka' tells scenes apart: set system.scene_weight=0 for others")
+        if scene_weight < 0:
+            raise ValueError(f"scene_weight={scene_weight}: at least 0")
         self.scene_weight = scene_weight if scene_weight and net.classes > 1 else 0.0
-        if self.scene_weight != scene_weight:
-            log.warning("the pictures stand in one folder: there are no scenes to tell apart, and no scene loss")
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])

@@ -1,7 +1,7 @@
 """What every system shares: an averaged net, optimizers and schedules that resume rightly, and its checkpoint."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -11,16 +11,10 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from colorgan import config
+from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 from colorgan.systems.optimizers import make_optimizer, override
 from colorgan.systems.schedules import make_schedule, restart
-
-HIGHER_IS_BETTER = ("val/psnr", "val/top1", "val/top5", "val/scene_top1")  # lower is, of the other metrics
-
-
-def direction(metric: str) -> Literal["min", "max"]:
-    """Where the better values of a logged metric lie."""
-    return "max" if metric in HIGHER_IS_BETTER else "min"
 
 
 class System(pl.LightningModule):
@@ -29,10 +23,16 @@ class System(pl.LightningModule):
     Optimization is manual, so that every system steps, clips, logs and resumes in one way.
     """
 
+    better: ClassVar[dict[str, Literal["min", "max"]]]  # metrics that may choose an epoch, and where they are better
+
     def __init__(self, net: nn.Module, experiment: DictConfig, ema: float):
         super().__init__()
         if not 0 <= ema < 1:
             raise ValueError(f"ema={ema}: the decay of an average is at least 0 and below 1")
+        if experiment.optim.clip is not None and not experiment.optim.clip > 0:
+            raise ValueError(
+                f"optim.clip={experiment.optim.clip}: the norm of a gradient is above 0; null clips nothing"
+            )
         self.automatic_optimization = False
         self.net = net
         self.experiment = experiment
@@ -50,8 +50,15 @@ class System(pl.LightningModule):
         """One optimizer and one schedule for each of `parts`."""
         optim = self.experiment.optim
         optimizers = [make_optimizer(part, optim, ratio) for part, ratio in self.parts().values()]
-        better = direction(self.experiment.checkpoint.monitor)
-        return optimizers, [make_schedule(optimizer, optim, self.progress, better) for optimizer in optimizers]
+        direction = self.direction()
+        return optimizers, [make_schedule(optimizer, optim, self.progress, direction) for optimizer in optimizers]
+
+    def direction(self) -> Literal["min", "max"]:
+        """Where the better values of checkpoint.monitor lie; raises UserError if this system logs no such metric."""
+        monitor = self.experiment.checkpoint.monitor
+        if monitor not in self.better:
+            raise UserError(f"checkpoint.monitor={monitor}: of this system there are {', '.join(self.better)}")
+        return self.better[monitor]
 
     def progress(self) -> float:
         """The share of the run that is done, by epochs or by `trainer.max_time`, whichever ends it sooner."""
