@@ -31,7 +31,11 @@ def test_a_gray_body_sees_gray_as_the_published_one_sees_it_three_times(publishe
     torch.testing.assert_close(body(gray), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError("no network"), RuntimeError("none published")])
+class ProxyError(Exception):
+    """As that of httpx: neither an OSError nor a RuntimeError."""
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no network"), RuntimeError("none published"), ProxyError()])
 def test_weights_that_cannot_be_had_stop_with_the_two_ways_out(monkeypatch, error):
     def fetch(*_, **options):
         assert options["pretrained"]
@@ -53,9 +57,35 @@ def test_weights_of_another_network_are_one_line(published, tmp_path):
         make_body("resnet18", pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=0)
 
 
-def test_weights_that_name_no_layer_of_the_network_are_one_line(tmp_path):
-    torch.save({"other.weight": torch.zeros(3)}, tmp_path / "body.pth")
-    with pytest.raises(UserError, match=r"body.pth: not weights of"):
+@pytest.mark.parametrize("part", ["smaller", "larger", "wrapped"])
+def test_weights_that_fit_in_part_are_refused(published, tmp_path, part):
+    state = published.state_dict()
+    state = {
+        "smaller": {key: value for key, value in state.items() if not key.startswith("layer3")},
+        "larger": {**state, "layer1.1.conv1.weight": state["layer1.0.conv1.weight"]},
+        "wrapped": {f"module.{key}": value for key, value in state.items()},
+    }[part]
+    torch.save(state, tmp_path / "body.pth")
+    with pytest.raises(UserError, match=rf"body.pth: not weights of '{BODY}'"):
+        make_body(BODY, pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=0)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_weights_of_few_classes_are_a_body_too(tmp_path, classes):
+    few = timm.create_model(BODY, pretrained=False, num_classes=3)
+    torch.save({"state_dict": few.state_dict(), "epoch": 7}, tmp_path / "body.pth")
+    body = make_body(BODY, pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=classes)
+    assert torch.equal(body.layer4[0].conv2.weight, few.layer4[0].conv2.weight)
+    assert body(torch.randn(2, 1, 32, 32)).shape == (2, classes or few.num_features)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [1], torch.zeros(2), 5, None, {"a": "b"}, {"state_dict": 5}, {"experiment": 5}]
+)
+def test_a_file_of_other_things_is_one_line_and_fetches_nothing(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("fetched others"))
+    torch.save(content, tmp_path / "body.pth")
+    with pytest.raises(UserError, match=r"body.pth: not a file of weights"):
         make_body(BODY, pretrained=False, weights=str(tmp_path / "body.pth"), num_classes=0)
 
 

@@ -56,6 +56,27 @@ def test_a_run_resumes(classify, best):
     assert checkpoint.read(best.parent / "last.ckpt")["epoch"] == 1
 
 
+def test_the_best_epoch_is_the_one_of_the_highest_accuracy(classify, best, monkeypatch):
+    validated = iter([1.0, 1.0, 0.5, 0.5])  # top1 and top5 of two epochs
+
+    def hits(logits, label, k):
+        return torch.full((len(label),), 0.0 if logits.requires_grad else next(validated))
+
+    monkeypatch.setattr("colorgan.systems.classifier.hits", hits)
+    assert classify("trainer.max_epochs=2") == 0
+    assert checkpoint.read(best)["epoch"] == 0
+
+
+def test_a_class_that_came_later_is_one_line(classify, best, folder, capsys):
+    classify()
+    (folder / "sea").rename(folder / "beach")
+    assert classify("--resume", "trainer.max_epochs=2") == 0  # as many as before
+    (folder / "sky").mkdir()
+    (folder / "beach/0.png").rename(folder / "sky/0.png")
+    assert classify("--resume", "trainer.max_epochs=3") == 2
+    assert capsys.readouterr().err.startswith("system.classes=2: the data has 3")
+
+
 def test_pictures_without_classes_are_one_line(classify, folder, capsys):
     assert classify(root=folder / "sea") == 2
     assert "a folder for each of two classes" in capsys.readouterr().err

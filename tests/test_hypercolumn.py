@@ -48,9 +48,18 @@ def test_dropout_acts_in_training_alone():
     assert torch.equal(net.at(L, points), net.at(L, points))
 
 
-def test_no_points_are_refused():
-    with pytest.raises(ValueError, match="points=0"):
-        Hypercolumn(3, pretrained=False, width=4, points=0)
+def test_autocast_leaves_the_points_in_their_places(net):
+    L, points = 100 * torch.rand(1, 1, 32, 1024), torch.stack([torch.zeros(100), torch.arange(900, 1000)], dim=1).long()
+    expected = net.at(L, points[None])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = net.at(L, points[None])
+    assert (found - expected).square().mean() < 0.03**2 * expected.var()
+
+
+@pytest.mark.parametrize("wrong", [{"points": 0}, {"width": 0}])
+def test_a_net_of_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match=rf"{next(iter(wrong))}=0"):
+        Hypercolumn(3, pretrained=False, **{"width": 4} | wrong)
 
 
 def test_the_product_of_fc6_is_a_padded_convolution():

@@ -56,9 +56,18 @@ def test_a_step_schedule_drops_every_so_many_batches():
     assert rates == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
 
 
-@pytest.mark.parametrize("wrong", [{"factor": 1.0}, {"factor": 0.0}, {"every": 0}])
-def test_a_value_that_makes_no_schedule_is_one_line(wrong):
-    settings = optim(schedule="step", **wrong)
+@pytest.mark.parametrize(
+    "schedule, wrong",
+    [
+        ("step", {"every": 0}),
+        ("step", {"factor": 0.0}),
+        ("exponential", {"every": -2}),
+        ("exponential", {"factor": -0.5}),
+        ("plateau", {"factor": 1.0}),
+    ],
+)
+def test_a_value_that_makes_no_schedule_is_one_line(schedule, wrong):
+    settings = optim(schedule=schedule, **wrong)
     with pytest.raises(UserError, match=rf"^optim.{next(iter(wrong))}="):
         make_schedule(make_optimizer(nn.Linear(2, 2), settings, 1.0), settings, lambda: 0.0, "min")
 

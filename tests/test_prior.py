@@ -47,6 +47,18 @@ def test_bad_usage_is_one_line(measure, capsys, tmp_path, more, line):
     assert not (tmp_path / "prior.json").exists()
 
 
+def test_a_folder_that_is_missing_is_made(measure, tmp_path):
+    assert measure(out=tmp_path / "a/b/prior.json") == 0
+    assert (tmp_path / "a/b/prior.json").is_file()
+
+
+def test_a_place_that_cannot_be_written_is_said_before_measuring(measure, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(prior, "build_data", lambda experiment: pytest.fail("measured"))
+    (tmp_path / "file").write_text("")
+    assert measure(out=tmp_path / "file/prior.json") == 2
+    assert capsys.readouterr().err.startswith(f"--out {tmp_path}/file/prior.json: ")
+
+
 def test_a_file_that_is_there_is_kept(measure, capsys, tmp_path):
     (tmp_path / "prior.json").write_text("mine")
     assert measure() == 2

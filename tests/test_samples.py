@@ -41,6 +41,20 @@ def test_one_sample_keeps_the_name(run, several, tmp_path):
     assert levels(tmp_path / "colorized") == {"a.png": 41}
 
 
+def test_a_seed_alone_draws_a_sample(run, several, tmp_path):
+    photo(tmp_path / "a.png")
+    assert run("--seed", 9, "a.png") == 0
+    assert several.codec.decoding == "sample"
+    assert levels(tmp_path / "colorized") == {"a.png": 9}
+
+
+def test_without_options_the_model_decodes_as_it_was_trained_to(run, several, tmp_path):
+    several.codec.choose("mean", seed=77)
+    photo(tmp_path / "a.png")
+    assert run("a.png") == 0
+    assert (several.codec.decoding, levels(tmp_path / "colorized")) == ("mean", {"a.png": 77})
+
+
 def test_samples_that_are_there_are_skipped(run, several, tmp_path, capsys):
     photo(tmp_path / "a.png")
     photo(tmp_path / "colorized/a-2.png", level=7)
@@ -56,9 +70,10 @@ def test_samples_of_inputs_with_one_name_are_all_kept(run, several, tmp_path):
     assert len(outputs(tmp_path / "colorized")) == 4
 
 
-def test_another_decoding_has_one_answer(run, several, tmp_path, capsys):
+@pytest.mark.parametrize("options", [["--samples", 2], ["--seed", 0]])
+def test_another_decoding_has_one_answer(run, several, tmp_path, capsys, options):
     photo(tmp_path / "a.png")
-    assert run("--samples", 2, "--decode", "mean", "a.png") == 2
+    assert run(*options, "--decode", "mean", "a.png") == 2
     assert "--decode mean has one answer" in capsys.readouterr().err
 
 
@@ -68,7 +83,7 @@ def test_an_unknown_decoding_lists_the_known_ones(run, several, tmp_path, capsys
     assert "there are mean, sample" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options", [["--samples", 2], ["--decode", "sample"]])
+@pytest.mark.parametrize("options", [["--samples", 2], ["--decode", "sample"], ["--seed", 3]])
 def test_a_model_that_predicts_one_color_says_so(run, model, tmp_path, capsys, options):
     model.codec = object()
     photo(tmp_path / "a.png")

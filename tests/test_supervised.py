@@ -98,3 +98,9 @@ def test_a_run_that_started_without_scenes_goes_on_without_them():
 def test_a_net_without_a_scene_loss_has_no_scene_head():
     experiment = config.load("experiments/iizuka2016.yaml", ["system.scene_weight=0"], TABLES)
     assert with_classes(experiment, lambda: 7, fresh=True).net.classes is None
+
+
+def test_a_negative_scene_weight_is_refused():
+    experiment = config.load("experiments/iizuka2016.yaml", ["system.scene_weight=-1", "net.width=4"], TABLES)
+    with pytest.raises(UserError, match="scene_weight=-1"):
+        build(experiment, fresh=True)

@@ -85,6 +85,23 @@ def test_clipping_bounds_the_gradient(system):
     assert norm <= 0.00101
 
 
+@pytest.mark.parametrize("clip", ["0", "-1"])
+def test_a_clip_that_would_stop_or_turn_the_gradient_is_refused(system, clip):
+    with pytest.raises(UserError, match=r"optim\.clip"):
+        system(f"optim.clip={clip}")
+
+
+@pytest.mark.parametrize("metric, better", [("val/ab_error", "min"), ("val/psnr", "max")])
+def test_a_metric_chooses_epochs_where_its_better_values_lie(system, metric, better):
+    assert system(f"checkpoint.monitor={metric}").direction() == better
+
+
+@pytest.mark.parametrize("metric", ["val/typo", "val/top1"])
+def test_a_metric_that_the_system_does_not_log_is_refused_before_training(system, metric):
+    with pytest.raises(UserError, match=f"checkpoint.monitor={metric}: .* val/ab_error, val/psnr"):
+        system(f"checkpoint.monitor={metric}")
+
+
 @pytest.mark.parametrize("label", ["0", "1.1", "-1"])
 def test_a_real_label_outside_its_range_is_refused(system, label):
     with pytest.raises(UserError, match="real_label"):

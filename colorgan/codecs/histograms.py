@@ -26,7 +26,7 @@ class Histograms(Distribution):
         self,
         space: Literal["hue_chroma", "lab", "lab_joint"] = "hue_chroma",  # 32 + 32, 32 + 32, or 16 x 16 bins
         hue_weight: float = 5.0,  # lambda_H of the paper's loss
-        decoding: Literal["median", "expectation", "mode", "sample"] = "median",  # of chroma or ab; hue has no median
+        decoding: Literal["median", "expectation", "mode", "sample"] = "median",  # of chroma; of ab expectation is best
         fading: float = 0.03,  # eta of chromatic fading: chroma fades where the hue is less certain; 0: never
     ):
         super().__init__(decoding)

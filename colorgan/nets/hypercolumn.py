@@ -27,8 +27,8 @@ class Hypercolumn(nn.Module):
         width: int = 64,  # channels of the first layer; the others scale with it
     ):
         super().__init__()
-        if points < 1:
-            raise ValueError(f"points={points}: at least one")
+        if points < 1 or width < 1:
+            raise ValueError(f"points={points}, width={width}: at least one each")
         self.points = points
         body = make_vgg("vgg16", width, pretrained, weights)
         self.stages = vgg_stages(body)
@@ -53,9 +53,9 @@ class Hypercolumn(nn.Module):
     def at(self, L: Tensor, points: Tensor) -> Tensor:
         """The output (B, channels, 1, N) at pixels `points` (B, N, 2), row and column, of L (B, 1, H, W)."""
         padded = pad_up(L, 32).shape[-2:]
-        grid = (2 * points.flip(2) + 1) / torch.tensor(padded[::-1], device=L.device) - 1  # x, y in [-1, 1]
+        grid = (2 * points.flip(2) + 1) / L.new_tensor(padded[::-1]) - 1  # x, y in [-1, 1]; too coarse in bfloat16
         columns = (
-            first(F.grid_sample(x, grid[:, None].to(x.dtype), padding_mode="border", align_corners=False))
+            first(F.grid_sample(x, grid[:, None], padding_mode="border", align_corners=False))
             for first, x in zip(self.first, self._maps(L), strict=True)
         )
         return self._finish(sum(columns))
