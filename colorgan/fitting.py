@@ -1,6 +1,7 @@
 """From a resolved experiment to a trained run: Lightning's Trainer, its callbacks and its logger."""
 
 import logging
+import os
 import sys
 import uuid
 import warnings
@@ -83,7 +84,7 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
         callbacks.append(WandbRun(logger))
     if sys.stdout.isatty():
         callbacks.append(RichProgressBar(leave=True))
-    several = _processes(settings) > 1
+    several = processes(settings) > 1
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
@@ -121,7 +122,7 @@ def pick_precision(precision: str, accelerator: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
-def _processes(settings: DictConfig) -> int:
+def processes(settings: DictConfig) -> int:
     """How many processes the run takes."""
     if settings.accelerator != "cpu" and torch.cuda.is_available():
         devices = torch.cuda.device_count() if settings.devices in ("auto", -1, "-1") else settings.devices
@@ -142,7 +143,7 @@ def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | Non
         name=experiment.name,
         project=experiment.wandb.project,
         save_dir=experiment.run_dir,
-        id=run_id or uuid.uuid4().hex[:8],
+        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # a sweep's agent sets one
         resume="allow",
         offline=mode == "offline",
         mode=mode,

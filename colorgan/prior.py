@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from colorgan import config
+from colorgan.cli import Parser, new_file, positive
 from colorgan.codecs import CODECS
 from colorgan.codecs.bins import Bins, save_prior
 from colorgan.color import split
@@ -23,11 +23,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Measures the color prior of a training set, for codec.prior=FILE."
-    parser = argparse.ArgumentParser(prog="python -m colorgan.prior", description=description)
+    parser = Parser(prog="python -m colorgan.prior", description=description)
     parser.add_argument("experiment", help="a YAML file with the codec 'bins', as experiments/zhang2016.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="wins over the file")
-    parser.add_argument("--out", type=Path, required=True, help="the file to write; never one that is there")
-    parser.add_argument("--pictures", type=int, default=10_000, help="so many, spread over the set (%(default)s)")
+    parser.add_argument("--out", type=new_file, required=True, help="the file to write; never one that is there")
+    parser.add_argument("--pictures", type=positive, default=10_000, help="so many, spread over the set (%(default)s)")
     return parser
 
 
@@ -36,14 +36,6 @@ def _measure(args: argparse.Namespace) -> int:
     codec = config.construct(CODECS, experiment.codec)
     if not isinstance(codec, Bins):
         raise UserError(f"codec={experiment.codec.name}: only codec=bins has a prior")
-    if args.out.exists():
-        raise UserError(f"{args.out}: is there already; write to another file, or remove it")
-    if args.pictures < 1:
-        raise UserError(f"--pictures {args.pictures}: at least one")
-    try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {args.out}: {error.strerror}") from None
     codec.prepare(split(batch["rgb"])[1] for batch in build_data(experiment).look(args.pictures))
     save_prior(args.out, codec.prior)
     print(f"{args.out}: train with codec.prior={args.out}")

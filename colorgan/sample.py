@@ -2,65 +2,47 @@
 
 import argparse
 import itertools
-import os
 import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from colorgan import images, load
+from colorgan import cli, images, load
+from colorgan.cli import Parser, add_device, existing, pick_device, positive
 from colorgan.errors import UserError
 from colorgan.images import Photograph
 from colorgan.outputs import Job, make_plan
-from colorgan.pixels import quiet
 from colorgan.systems import Colorizer
 
 READERS = 3  # threads that read and write; so many photographs are decoded ahead, too
 BATCH_VALUES = 3 * 2**24  # a batch ends at so many values, however few photographs they are: bounds the memory
 
 
-class Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises UserError."""
-        raise UserError(f"{message}; see --help")
-
-
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0 all good, 1 some file failed, 2 bad usage."""
-    try:
-        with quiet():  # here and not in the threads alone, because filters of warnings belong to the process
-            return run(parse(argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; what is colored stays, and the same command goes on from there", file=sys.stderr)
-        return 130
+    return cli.run(lambda: run(parse(argv)), "what is colored stays, and the same command goes on from there")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; raises UserError for wrong ones."""
     parser = Parser(prog="python -m colorgan.sample", description=__doc__)
-    parser.add_argument("inputs", nargs="+", type=_input, metavar="INPUT", help="a photograph or a folder of them")
+    parser.add_argument("inputs", nargs="+", type=existing, metavar="INPUT", help="a photograph or a folder of them")
     parser.add_argument("--ckpt", required=True, help="a checkpoint of a training run")
     parser.add_argument("--out", type=Path, default=Path("colorized"), help="the folder to write to (%(default)s)")
-    parser.add_argument("--size", type=_positive, help="short side in px to predict color at (the model's own)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--batch-size", type=_positive, default=8, help="photographs at a time (%(default)s)")
+    parser.add_argument("--size", type=positive, help="short side in px to predict color at (the model's own)")
+    add_device(parser)
+    parser.add_argument("--batch-size", type=positive, default=8, help="photographs at a time (%(default)s)")
     formats = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there; never an input")
     parser.add_argument("--decode", help="how a predicted distribution becomes a color; a wrong word lists them")
-    parser.add_argument("--samples", type=_positive, default=1, metavar="N", help="so many answers for each photograph")
+    parser.add_argument("--samples", type=positive, default=1, metavar="N", help="so many answers for each photograph")
     parser.add_argument("--seed", type=int, help="draws a sample; sample n of seed S is sample 1 of seed S+n-1 (0)")
     args = parser.parse_args(argv)
     if args.samples > 1 or args.seed is not None:
@@ -73,7 +55,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Colors all inputs, reports, and returns the exit code."""
-    model = load(args.ckpt, device=_device(args.device))
+    model = load(args.ckpt, device=pick_device(args.device))
     if args.decode:
         choose(model, args.decode, args.seed)
     plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
@@ -168,28 +150,6 @@ def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -
     except UserError as error:
         return error
     return None
-
-
-def _device(name: str) -> str:
-    """The device of --device; `auto` takes the fastest there is."""
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return next(device for device, here in present.items() if here)
-    if not present[name]:
-        raise UserError(f"--device {name}: there is none on this machine; take --device auto")
-    return name
-
-
-def _input(text: str) -> Path:
-    if not os.path.exists(text):
-        raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
-    return Path(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

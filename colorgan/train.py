@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import checkpoint, config, runs
+from colorgan.cli import Parser
 from colorgan.errors import UserError
 from colorgan.fitting import fit
 from colorgan.systems import TABLES
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m colorgan.train", description="Trains one experiment.")
+    parser = Parser(prog="python -m colorgan.train", description="Trains one experiment.")
     parser.add_argument("experiment", help="a YAML file, as in experiments/")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="wins over the file and over a checkpoint")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")

@@ -7,12 +7,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [  # lowest first; imports run downward, and within a layer where they form no circle
     {"errors", "seeding", "experiment"},
-    {"config", "color", "images", "arrays", "pixels", "checkpoint"},
+    {"config", "color", "images", "arrays", "pixels", "checkpoint", "cli"},
     {"codecs", "losses", "metrics", "nets", "data"},
     {"systems"},
-    {"callbacks", "curves", "runs", "outputs", "fitting"},
+    {"callbacks", "curves", "runs", "outputs", "fitting", "evaluation"},
+    {"study", "budgets", "comparison"},
     {"__init__"},
-    {"train", "sample", "prior"},  # entry points: nobody imports these
+    {"train", "sample", "prior", "evaluate", "compare", "turing"},  # entry points: nobody imports these
 ]
 FILES = sorted((ROOT / "colorgan").rglob("*.py"))
 MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in FILES}

@@ -38,7 +38,7 @@ def test_training_measures_it_where_none_is_given(measure, tiny_train, folder, t
 
 @pytest.mark.parametrize(
     "more, line",
-    [(["--pictures", "0"], "at least one"), (["codec=regress"], "only codec=bins"), (["codec.sigm=3"], "sigma")],
+    [(["--pictures", "0"], "0 is not a whole"), (["codec=regress"], "only codec=bins"), (["codec.sigm=3"], "sigma")],
 )
 def test_bad_usage_is_one_line(measure, capsys, tmp_path, more, line):
     assert measure(*more) == 2
@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_written_is_said_before_measuring(measure, tmp_pa
     monkeypatch.setattr(prior, "build_data", lambda experiment: pytest.fail("measured"))
     (tmp_path / "file").write_text("")
     assert measure(out=tmp_path / "file/prior.json") == 2
-    assert capsys.readouterr().err.startswith(f"--out {tmp_path}/file/prior.json: ")
+    assert capsys.readouterr().err.startswith(f"{tmp_path}/file/prior.json: ")
 
 
 def test_a_file_that_is_there_is_kept(measure, capsys, tmp_path):

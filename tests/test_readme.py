@@ -19,10 +19,13 @@ COMMANDS = [
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 TRAIN = [command for command in COMMANDS if command.startswith("python -m colorgan.train ")]
 SAMPLE = [command for command in COMMANDS if command.startswith("python -m colorgan.sample ")]
+EVALUATE = [command for command in COMMANDS if command.startswith("python -m colorgan.evaluate ")]
+COMPARE = [command for command in COMMANDS if command.startswith("python -m colorgan.compare ")]
+TURING = [command for command in COMMANDS if command.startswith("python -m colorgan.turing ")]
 
 
 def test_every_command_is_of_a_kind_that_is_checked():
-    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, ". .venv/bin/activate"}
+    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, *EVALUATE, *COMPARE, *TURING, ". .venv/bin/activate"}
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -52,7 +55,3 @@ def test_the_runs_and_the_coloring_work_in_the_order_of_the_page(tmp_path, monke
             assert train.main([*small, "data.near_gray=0"]) == 0
     with Image.open("colorized/old.jpg") as picture:
         assert picture.size == (40, 30)
-
-
-def test_the_picture_is_there():
-    assert all(Path(name).is_file() for name in re.findall(r"!\[.*?\]\((.*?)\)", README))

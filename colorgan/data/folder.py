@@ -35,22 +35,22 @@ class Folder(Files):
         halves = [root / "train", root / "val"]
         if all(half.is_dir() for half in halves):
             here = halves[0 if train else 1]
-            names = _photographs(here)
+            names = photographs(here)
             classes = _top(halves[0]) | _top(halves[1])
         else:
             here = root
-            everything = _photographs(root)
+            everything = photographs(root)
             names = _half(everything, val_share, train)
-            classes = {_class_folder(name) for name in everything}
+            classes = {class_folder(name) for name in everything}
         self._labels = {name: label for label, name in enumerate(sorted(classes))}
         super().__init__(here, names, [name or root.resolve().name for name in self._labels])
 
     def label(self, index: int) -> int:
         """The place of the photograph's sub-folder in `classes`."""
-        return self._labels[_class_folder(self.names[index])]
+        return self._labels[class_folder(self.names[index])]
 
 
-def _photographs(root: Path) -> list[str]:
+def photographs(root: Path) -> list[str]:
     """Sorted names, relative to `root`, of all photographs below it."""
     names: list[str] = []
     seen = set()
@@ -75,7 +75,7 @@ def _is_photograph(file: str) -> bool:
     return not file.startswith(".") and os.path.splitext(file)[1].lower() in images.SUFFIXES
 
 
-def _class_folder(name: str) -> str:
+def class_folder(name: str) -> str:
     """The first folder of a relative name, or "" for a file that stands in none."""
     return name.partition("/")[0] if "/" in name else ""
 

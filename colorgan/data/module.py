@@ -48,12 +48,18 @@ class PhotographData(pl.LightningDataModule):
     @property
     def classes(self) -> list[str]:
         """The names of the classes, in the order of the labels."""
-        return self._source(train=True).classes
+        return self.source(train=True).classes
+
+    def source(self, train: bool) -> Source:
+        """The pictures to train on, or to validate on."""
+        if train not in self._sources:
+            self._sources[train] = self._make_source(train)
+        return self._sources[train]
 
     def prepare_data(self) -> None:
         """Builds the sources where one process goes ahead of the others, so that a download happens once."""
-        self._source(train=True)
-        self._source(train=False)
+        self.source(train=True)
+        self.source(train=False)
 
     def setup(self, stage: str | None = None) -> None:
         """Makes the datasets of `stage` (all, if None)."""
@@ -88,14 +94,14 @@ class PhotographData(pl.LightningDataModule):
 
     def fingerprint(self) -> str:
         """A digest of the training pictures' names, order and size."""
-        source = self._source(train=True)
+        source = self.source(train=True)
         names = "\0".join([str(self.data.size), *(source.name(i) for i in range(len(source)))])
         return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
 
     @property
     def train_count(self) -> int:
         """How many pictures there are to train on."""
-        return len(self._source(train=True))
+        return len(self.source(train=True))
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Turns a uint8 batch into what the nets see; augments it while training."""
@@ -128,15 +134,10 @@ class PhotographData(pl.LightningDataModule):
             parts.append(f"{_count(gray, 'near-gray picture')} left out of training")
         return "data: " + "; ".join(parts)
 
-    def _source(self, train: bool) -> Source:
-        if train not in self._sources:
-            self._sources[train] = self._make_source(train)
-        return self._sources[train]
-
     def _dataset(self, train: bool) -> Pictures:
         if train not in self._pictures:
             size = round(ROOM * self.data.size) if train and self.data.smallest_crop < 1 else self.data.size
-            pictures = Pictures(self._source(train), size, self.data.cache, self._workers())
+            pictures = Pictures(self.source(train), size, self.data.cache, self._workers())
             pictures[0]  # if no photograph at all can be read, it is said here, not by a worker with its traceback
             self._pictures[train] = pictures
         return self._pictures[train]

@@ -21,15 +21,21 @@ HUB = logging.getLogger("huggingface_hub")  # announces every retry of a downloa
 
 
 def make_body(
-    name: str, pretrained: bool, weights: str | None = None, num_classes: int | None = None, **options: Any
+    name: str,
+    pretrained: bool,
+    weights: str | None = None,
+    num_classes: int | None = None,
+    channels: int = 1,
+    **options: Any,
 ) -> nn.Module:
-    """A network of timm with one input channel: RGB kernels of given weights are summed.
+    """A network of timm; RGB kernels of given weights are summed for a single channel.
 
     Args:
         name: as timm calls it.
         pretrained: start from the published weights, unless `weights` says others.
         weights: a checkpoint of our scene classifier with this body, or a file of timm's weights for it.
         num_classes: values of a picture's logits; 0: its features instead; default: as timm has it.
+        channels: of the picture: 1 (gray) or 3.
         options: of `timm.create_model`.
 
     Raises:
@@ -38,7 +44,7 @@ def make_body(
     """
     if not timm.is_model(name):
         raise ValueError(f"timm has no network '{name}'; `timm.list_models()` shows them")
-    make = partial(timm.create_model, name, in_chans=1, **options)
+    make = partial(timm.create_model, name, in_chans=channels, **options)
     if weights:
         given = _read(weights, name)
         if num_classes not in (None, 0, given["num_classes"]):
@@ -100,6 +106,12 @@ def standardize(L: Tensor, cfg: Mapping[str, Any] = IMAGENET) -> Tensor:
     return (L / 100 - mean) / std
 
 
+def standardize_rgb(rgb: Tensor, cfg: Mapping[str, Any] = IMAGENET) -> Tensor:
+    """Pictures (B, 3, H, W) in [0, 1] as a network expects color, by mean and deviation of its `pretrained_cfg`."""
+    mean, std = (rgb.new_tensor(cfg[key])[:, None, None] for key in ("mean", "std"))
+    return (rgb - mean) / std
+
+
 def digest(body: nn.Module) -> str:
     """A short hash of a network's weights."""
     sha = hashlib.blake2b(digest_size=6)
@@ -134,4 +146,5 @@ def _read(path: str, name: str) -> dict[str, Any]:
         raise UserError(f"{path}: a classifier with the body '{system['body']}', not '{name}'")
     averaged = "ema.module."
     state = {k.removeprefix(averaged): v for k, v in state.items() if k.startswith(averaged)}
-    return {"state_dict": state, "num_classes": system["classes"], "input_size": (1, 224, 224)}
+    channels = 3 if system.get("color") else 1
+    return {"state_dict": state, "num_classes": system["classes"], "input_size": (channels, 224, 224)}

@@ -99,13 +99,33 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Colorizer:
     Raises:
         UserError: no such checkpoint, one of another program, or one that this version cannot build.
     """
+    model, _ = _read(path)
+    if not isinstance(model, Colorizer):
+        raise UserError(f"{path}: a scene classifier: it colors nothing, but is `net.weights` for nets with its body")
+    return model.to(device).eval()
+
+
+def load_judge(path: str | Path, device: str | torch.device = "cpu") -> Classifier:
+    """A trained classifier of colored scenes, to judge what colorizers make of them.
+
+    Raises:
+        UserError: as `load`; a colorizer; a classifier of gray scenes.
+    """
+    model, content = _read(path)
+    if not isinstance(model, Classifier) or not model.color:
+        found = "a classifier that sees no color" if isinstance(model, Classifier) else "a colorizer"
+        raise UserError(f"{path}: {found}; experiments/judge.yaml trains a classifier that judges")
+    model.names = content.get("classes", [])
+    return model.to(device).eval()
+
+
+def _read(path: str | Path) -> tuple[System, dict[str, Any]]:
+    """The system of a checkpoint, and the checkpoint."""
     content = checkpoint.read(path)
     experiment = config.resolve(content["experiment"], [], TABLES, origin=str(path))
     model = build(experiment, fresh=False)
-    if not isinstance(model, Colorizer):
-        raise UserError(f"{path}: a scene classifier: it colors nothing, but is `net.weights` for nets with its body")
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError:
         raise UserError(f"{path}: its weights do not fit its experiment; was it made by another version?") from None
-    return model.to(device).eval()
+    return model, content

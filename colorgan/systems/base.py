@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from colorgan import images
 from colorgan.color import join, split
-from colorgan.metrics import ab_error, colorfulness
+from colorgan.metrics import ab_error, colorfulness, psnr
 from colorgan.nets.bodies import digest
 from colorgan.systems.embeddings import Embeddings
 from colorgan.systems.training import System
@@ -114,18 +113,13 @@ class Colorizer(System):
         painted = join(L, ab)
         values = {
             "ab_error": ab_error(ab, truth),
-            "psnr": _psnr(painted, rgb),
+            "psnr": psnr(painted, rgb),
             "colorfulness": colorfulness(painted),
             "gray_ab_error": ab_error(gray, truth),
-            "gray_psnr": _psnr(join(L, gray), rgb),
+            "gray_psnr": psnr(join(L, gray), rgb),
             "true_colorfulness": colorfulness(rgb),
         }
         self.log_validation(values)
-
-
-def _psnr(rgb: Tensor, truth: Tensor) -> Tensor:
-    """(B, 3, H, W) each in [0, 1] -> (B,) in decibels; 100 where the two agree to 8 bits everywhere."""
-    return peak_signal_noise_ratio(rgb, truth, data_range=1.0, dim=(1, 2, 3), reduction="none").clamp(max=100)
 
 
 def _shrunk(shape: torch.Size, size: int) -> tuple[int, int]:

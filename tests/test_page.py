@@ -1,0 +1,250 @@
+"""The results page: complete, closed to the outside, and it does in a browser what it says."""
+
+import base64
+import io
+import json
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorgan.evaluation import page
+from colorgan.evaluation.definitions import METRICS
+from colorgan.evaluation.page import Shown, number, write_page
+
+NASTY = "</script><img src=x onerror=\"alert('ü')\">"
+SYSTEMS = ("gray", "mean color", "plain", NASTY)
+WHOLE = ("fid", "fid_classifier", "auc_rebalanced", "colorfulness_difference")  # no value of a single picture
+WHY = "No <b>weights</b> here."
+SIZE = 16
+COUNT = 6
+PSNR = {"gray": 20.0, "mean color": 21.0, "plain": 23.0, NASTY: 25.0}
+STEPS = np.array([3.0, 1.0, 2.0, 6.0, 5.0, 4.0]) - 3.5  # of the pictures' psnr from their mean
+
+
+@pytest.fixture
+def judged():
+    """The arguments of write_page but the path: six pictures, two systems, one metric without a value."""
+    generator = np.random.default_rng(0)
+    metrics = [metric for metric in METRICS if metric not in WHOLE and metric != "lpips"]
+    scores = {name: {metric: generator.uniform(1, 9, COUNT) for metric in metrics} for name in SYSTEMS}
+    scores["truth"] = {"colorfulness": generator.uniform(1, 9, COUNT)}
+    for name in SYSTEMS:
+        scores[name]["psnr"] = PSNR[name] + STEPS
+    systems = {name: {metric: value(scores[name][metric].mean()) for metric in metrics} for name in SYSTEMS}
+    for name in SYSTEMS:
+        systems[name] |= {metric: value(7.0) for metric in WHOLE} | {"lpips": value(None) | {"why": WHY}}
+    truth = {metric: value(5.0) for metric in ("colorfulness", "colorfulness_ddcolor", "top1")}
+    data = {"root": NASTY, "pictures": COUNT, "size": SIZE}
+    results = {"data": data, "systems": systems, "truth": truth, "notes": [NASTY]}
+    colors = {name: 50 * i for i, name in enumerate((*SYSTEMS, "truth"))}
+    pictures = {name: torch.full((3, SIZE, SIZE), color, dtype=torch.uint8) for name, color in colors.items()}
+    names = [f"sea/{i}.png" for i in range(COUNT - 1)] + [NASTY + "\udcff"]  # a byte that is no text
+    return {"results": results, "names": names, "scores": scores, "gallery": [Shown(i, pictures) for i in range(COUNT)]}
+
+
+def value(mean):
+    return {"mean": mean, "low": mean and mean - 1, "high": mean and mean + 1}
+
+
+class Parsed(HTMLParser):
+    """The elements of a page with their attributes, and the texts in and outside of its scripts."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.elements, self.texts = [], {}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, text):
+        raw = self.cdata_elem and (self.cdata_elem, self.elements[-1][1].get("type"))
+        self.texts[raw] = self.texts.get(raw, "") + text
+
+    def data(self):
+        return json.loads(self.texts["script", "application/json"])
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.elements if tag == name]
+
+
+@pytest.fixture
+def parse(tmp_path):
+    """Writes the page and reads it: parse(**judged)."""
+
+    def write(**arguments):
+        write_page(tmp_path / "page.html", **arguments)
+        return Parsed(tmp_path / "page.html")
+
+    return write
+
+
+def test_nothing_comes_from_outside(judged, parse, tmp_path):
+    parsed = parse(**judged)
+    links = [a[key] for _, a in parsed.elements for key in ("src", "href", "srcset", "action", "poster") if key in a]
+    assert links and all(link.startswith(("data:", "#")) for link in links)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not any(outside in text for outside in ("http://", "https://", "url(", "@import", "fetch("))
+
+
+def test_only_the_script_of_the_page_may_run(judged, parse):
+    parsed = parse(**judged)
+    policy = next(a["content"] for a in parsed.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert page._digest(parsed.texts["script", None]) in policy and page._digest(parsed.texts["style", None]) in policy
+
+
+def test_names_and_notes_are_text(judged, parse):
+    parsed = parse(**judged)
+    assert len(parsed.all("img")) == COUNT * (len(SYSTEMS) + 1)
+    assert not any(key.startswith("on") for _, attributes in parsed.elements for key in attributes)
+    assert parsed.texts[None].count(NASTY) >= 4  # as root, note, system and picture
+    assert NASTY in parsed.data()["metrics"]["psnr"]["values"]
+
+
+def test_every_system_metric_and_reason_is_there(judged, parse):
+    text = parse(**judged).texts[None]
+    wanted = [*SYSTEMS, "truth", *(metric.title for metric in METRICS.values()), f"LPIPS: {WHY}"]
+    assert [item for item in wanted if item not in text] == []
+
+
+def test_what_one_system_lacks_names_it(judged, parse):
+    judged["results"]["systems"]["plain"]["fid"] = value(None) | {"why": "Too few."}
+    assert "FID (Inception), of plain: Too few." in parse(**judged).texts[None]
+
+
+def test_embedded_pictures_are_the_given_ones(judged, parse):
+    urls = [attributes["src"] for attributes in parse(**judged).all("img")]
+    decoded = [Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) for url in urls[: len(SYSTEMS) + 1]]
+    assert {picture.size for picture in decoded} == {(SIZE, SIZE)}
+    assert [round(np.asarray(picture).mean() / 50) for picture in decoded] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("same", [0.0, 1e-9, 100.0, -3e7])
+def test_values_that_are_all_the_same_fill_one_bin(judged, parse, same):
+    for name in SYSTEMS:
+        judged["scores"][name]["psnr"] = np.full(COUNT, same)
+    bars = parse(**judged).data()["metrics"]["psnr"]["bars"]
+    assert all(sorted(bar["counts"])[-2:] == [0, COUNT] for bar in bars.values())
+
+
+def test_one_far_value_keeps_the_axis(judged, parse):
+    judged["scores"] = {name: {"psnr": np.linspace(20, 30, 400)} for name in SYSTEMS}
+    judged["scores"]["plain"]["psnr"] = np.append(np.linspace(20, 30, 399), 100)
+    data = parse(**judged).data()["metrics"]["psnr"]
+    assert float(data["ticks"][-1]) < 31 and sum(data["bars"]["plain"]["counts"]) == 400
+
+
+def test_a_page_without_pictures(judged, parse):
+    assert parse(**judged | {"gallery": []}).all("img") == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "written"),
+    [
+        ("psnr", 27.314, "27.31"),
+        ("ssim", -0.0001, "0.000"),
+        ("acc2", 5.26, "5.3"),
+        ("colorfulness", 33.33, "33.3"),
+        ("fid", 7.654, "7.65"),
+        ("fid_classifier", 1234.5, "1234"),
+        ("fid", 0.0, "0"),
+    ],
+)
+def test_numbers_have_the_digits_of_their_metric(metric, given, written):
+    assert number(metric, given) == written
+
+
+@pytest.mark.parametrize(("metric", "best"), [("psnr", [3, 4, 5, 0, 2, 1]), ("ab_error", [1, 2, 0, 5, 4, 3])])
+def test_pictures_are_sorted_in_the_better_direction(judged, parse, metric, best):
+    judged["scores"]["plain"][metric] = STEPS
+    assert parse(**judged).data()["metrics"][metric]["orders"]["plain"] == best
+
+
+def test_colorfulness_is_sorted_by_its_distance_to_each_true_picture(judged, parse):
+    judged["scores"]["truth"]["colorfulness"] = np.arange(6.0)
+    judged["scores"]["plain"]["colorfulness"] = np.array([5.0, 5.0, -1.0, 5.0, 4.0, 6.0])
+    assert parse(**judged).data()["metrics"]["colorfulness"]["orders"]["plain"] == [4, 5, 3, 2, 1, 0]
+
+
+def test_colorfulness_without_true_values_is_sorted_by_their_mean(judged, parse):
+    del judged["scores"]["truth"]
+    judged["scores"]["plain"]["colorfulness"] = np.array([9.0, 1.5, 5.1, 4.0, 7.0, 4.5])  # the truth's is 5
+    assert parse(**judged).data()["metrics"]["colorfulness"]["orders"]["plain"] == [2, 5, 3, 4, 1, 0]
+
+
+def test_a_floor_is_never_the_best(judged, parse, tmp_path):
+    judged["results"]["systems"]["gray"]["psnr"] = value(99.0)
+    parse(**judged)
+    rows = (tmp_path / "page.html").read_text(encoding="utf-8").split("<tr class=")
+    assert [row[:7] for row in rows if 'class="best" title=""><b>25.00' in row] == ['"system']
+    assert not any('class="best"' in row for row in rows if row.startswith('"floor'))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("no chromium")
+    off = ("gpu", "quic", "background-networking", "component-update", "sync")
+    arguments = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, judged, tmp_path):
+    """The page in a browser; no test may leave a word in its console, nor ask for another file."""
+    write_page(tmp_path / "page.html", **judged)
+    tab, said, asked = browser.new_page(), [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{(tmp_path / 'page.html').as_uri()}#metric=psnr&system=plain&filter=&no=1")
+    yield tab
+    tab.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith(("data:", "file:", "about:"))] == []
+
+
+def pictures(tab):
+    return tab.locator(".picture:visible h3").all_inner_texts()
+
+
+def test_a_click_on_a_metric_sorts_the_table_and_a_second_undoes_it(opened):
+    head = opened.locator("th[data-metric=psnr] button")
+    first = opened.locator("tbody:first-of-type th")
+    head.click()
+    assert first.all_inner_texts() == [NASTY, "plain", "mean color", "gray"]
+    head.click()
+    assert tuple(first.all_inner_texts()) == SYSTEMS
+
+
+def test_the_gallery_is_sorted_and_filtered(opened):
+    opened.select_option("[name=order]", "worst")
+    opened.fill("[name=filter]", "SEA")
+    assert pictures(opened) == [f"sea/{i}.png" for i in (1, 2, 0, 4, 3)]
+
+
+def test_a_view_is_shared_by_its_address(opened):
+    opened.select_option("[name=order]", "best")
+    opened.fill("[name=filter]", "sea/")
+    address = opened.url
+    opened.goto("about:blank")
+    opened.goto(address)
+    assert pictures(opened) == [f"sea/{i}.png" for i in (3, 4, 0, 2, 1)]
+
+
+def test_arrows_move_through_enlarged_pictures(opened):
+    opened.locator(".picture figure[data-system=plain] button").first.press("Enter")
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.press("ArrowUp")
+    assert opened.locator("dialog h3").inner_text() == "sea/1.png"
+    shown = opened.locator("dialog figure").evaluate_all("all => all.map(one => one.dataset.system)")
+    assert shown == ["gray", "mean color", "truth"]

@@ -1,0 +1,71 @@
+"""The README's commands that judge: each runs as it stands there, on tiny pictures and a tiny model."""
+
+import shlex
+import shutil
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorgan import compare, evaluate, train, turing
+from colorgan.study import folder as studies
+from colorgan.study.store import Store
+from tests.conftest import tiny
+from tests.test_readme import COMPARE, EVALUATE, TURING
+
+PAIRS = 54  # of a session
+
+
+@pytest.fixture
+def at_home(tmp_path, monkeypatch, tiny_train):
+    """A folder as the README's reader has it: PHOTOGRAPHS, COLORED and a trained gan-folder."""
+    root = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").symlink_to(root / "experiments")
+    generator = np.random.default_rng(0)
+    for i in range(PAIRS):
+        path = tmp_path / "PHOTOGRAPHS" / ("sea", "forest")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(path)
+    shutil.copytree("PHOTOGRAPHS", "COLORED")
+    here = ["data.root=PHOTOGRAPHS", "data.near_gray=0", "run_dir=checkpoints/gan-folder"]
+    assert tiny_train(*here, experiment="experiments/gan-folder.yaml") == 0
+
+
+def options(command):
+    """What stands behind `python -m colorgan.X`."""
+    return shlex.split(command)[3:]
+
+
+def test_the_evaluations_run(at_home):
+    for command in EVALUATE:
+        assert evaluate.main([*options(command), "--size", "32", "--skip", "lpips", "--skip", "fid"]) == 0
+    assert Path("results.html").is_file()
+    assert Path("results.json").is_file()
+
+
+def test_the_comparison_runs(at_home, monkeypatch):
+    def in_process(command, **_):
+        return subprocess.CompletedProcess(command, train.main(command[3:]))
+
+    monkeypatch.setattr("colorgan.comparison.subprocess.run", in_process)
+    (command,) = COMPARE
+    shared = [item for item in tiny("experiments/gan-folder.yaml") if "discriminator" not in item]
+    small = [item for item in shared if "max_epochs" not in item and "limit_train" not in item]
+    words = ["8" if word == "10m" else word for word in options(command)]  # pictures, as minutes take minutes
+    assert compare.main([*words, *small, "data.near_gray=0", "--skip", "lpips", "--skip", "fid"]) == 0
+    assert Path("checkpoints/compare/index.html").is_file()
+
+
+def test_the_study_runs(at_home, capsys, monkeypatch):
+    monkeypatch.setattr("colorgan.study.server.uvicorn.Server.run", lambda self, sockets: None)
+    for command in TURING:
+        words = options(command)
+        if words[0] == "report":
+            with closing(Store(studies.load(Path("study")))) as store:
+                store.begin()
+        assert turing.main([*words, *(["--size", "32"] if words[0] == "make" else [])]) == 0
+    assert "incomplete" in capsys.readouterr().out
