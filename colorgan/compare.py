@@ -9,7 +9,7 @@ from colorgan import cli, runs
 from colorgan.budgets import Plan, parse_budget
 from colorgan.callbacks import read_rows
 from colorgan.cli import Parser, add_device, add_judges, pick_device, positive
-from colorgan.comparison import Run, disturbance, make_runs, plan_of, train
+from colorgan.comparison import Run, disturbance, make_runs, plan_all, train
 from colorgan.curves import draw_comparison
 from colorgan.errors import UserError
 from colorgan.evaluation.evaluation import Evaluation, evaluate
@@ -53,8 +53,7 @@ def _compare(args: argparse.Namespace) -> int:
     device = pick_device(args.device)
     classifier = load_judge(args.classifier, device) if args.classifier else None
     _make_folder(args.out)
-    # All speeds first, so that no training runs beside a measurement that is done by hand in a second terminal.
-    plans = {run.name: plan_of(run, budget) for run in made}
+    plans = plan_all(made, budget)
     trained = []
     for run in made:
         plan = plans[run.name]

@@ -89,8 +89,23 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
     return made
 
 
-def plan_of(run: Run, budget: Budget) -> Plan:
-    """How a run spends the budget: as it was planned before, else by a measurement of its speed.
+def plan_all(made: list[Run], budget: Budget) -> dict[str, Plan]:
+    """How each run spends the budget; those of one experiment, whatever their seed, spend it in one way.
+
+    All speeds are measured before anything trains, in a time that can be kept quiet.
+
+    Raises:
+        UserError: as `plan_of`.
+    """
+    plans: dict[str, Plan] = {}
+    by_file: dict[str, Plan] = {}
+    for run in made:
+        plans[run.name] = by_file[run.file] = plan_of(run, budget, by_file.get(run.file))
+    return plans
+
+
+def plan_of(run: Run, budget: Budget, twin: Plan | None = None) -> Plan:
+    """How a run spends the budget: as it was planned before, or as its `twin`, else by a measurement of its speed.
 
     Raises:
         UserError: there is a run that was planned otherwise, or not at all; its speed cannot be measured.
@@ -105,13 +120,17 @@ def plan_of(run: Run, budget: Budget) -> Plan:
     if runs.holds_run(run.run_dir):
         made = [f"made with {key}={stored[key]}, not {given[key]}" for key in changed] or ["holds a run without a plan"]
         raise UserError(f"{run.run_dir}: {made[0]}; name another --out")
-    speed = None if budget.seconds is None else _probe(run)
-    plan = make_plan(budget, speed, run.batch, build_data(run.experiment).train_count // run.batch)
+    plan = twin or _measured_plan(run, budget)
     run.run_dir.mkdir(parents=True, exist_ok=True)
     draft = path.with_name("plan.json.tmp")
     draft.write_text(json.dumps({**given, "plan": asdict(plan)}, indent=1) + "\n", encoding="utf-8")
     os.replace(draft, path)
     return plan
+
+
+def _measured_plan(run: Run, budget: Budget) -> Plan:
+    speed = None if budget.seconds is None else _probe(run)
+    return make_plan(budget, speed, run.batch, build_data(run.experiment).train_count // run.batch)
 
 
 def train(run: Run, plan: Plan) -> bool:
@@ -167,7 +186,7 @@ def _check_same_pictures(made: list[Run]) -> None:
     first = made[0]
     for run in made[1:]:
         own = [key for key in run.experiment.data if key not in {field.name for field in fields(Data)}]
-        for key in ("name", "root", "near_gray", *own):
+        for key in ("name", "root", *own):
             mine, other = run.experiment.data[key], first.experiment.data[key]
             if mine != other:
                 raise UserError(

@@ -16,8 +16,12 @@ def psnr(rgb: Tensor, truth: Tensor) -> Tensor:
 
 
 def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004), (B, 3, H, W) each in [0, 1], sides of 11 and up -> (B,) in [-1, 1]."""
-    return structural_similarity_index_measure(rgb, truth, data_range=1.0, reduction="none").reshape(-1)
+    """Structural similarity (Wang et al. 2004), (B, 3, H, W) each in [0, 1], sides of 11 and up -> (B,) in [-1, 1].
+
+    The mean over the windows that lie inside the picture, as its authors and scikit-image have it.
+    """
+    _, full = structural_similarity_index_measure(rgb, truth, data_range=1.0, reduction="none", return_full_image=True)
+    return full[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))
 
 
 def ab_error(ab: Tensor, truth: Tensor) -> Tensor:

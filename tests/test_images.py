@@ -184,3 +184,43 @@ def test_thumbnail_is_upright(tmp_path):
 def test_thumbnail_of_any_mode(mode):
     image = noise(20).convert("L").convert(mode)
     assert images.thumbnail_of(image, 8).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 5, 6, 8, 9])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_shape_is_that_of_the_photograph_as_it_is_seen(tmp_path, rgb, suffix, orientation):
+    exif = Image.Exif()
+    if orientation:
+        exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(rgb).save(tmp_path / f"x.{suffix}", exif=exif.tobytes() if orientation else b"")
+    expected = images.read(tmp_path / f"x.{suffix}").rgb.shape[:2]
+    assert images.shape(tmp_path / f"x.{suffix}") == expected
+    assert expected == (rgb.shape[1::-1] if orientation in (5, 6, 8) else rgb.shape[:2])
+
+
+def test_shape_survives_a_broken_exif_block(tmp_path, rgb):
+    Image.fromarray(rgb).save(tmp_path / "x.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff")
+    assert images.shape(tmp_path / "x.jpg") == images.read(tmp_path / "x.jpg").rgb.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_shape_of_a_tiff_that_pil_cannot_read(tmp_path, rgb, orientation):
+    tag = (274, "H", 1, orientation, False)
+    tifffile.imwrite(tmp_path / "x.tif", np.float32(rgb / 255), photometric="rgb", extratags=[tag])
+    assert images.shape(tmp_path / "x.tif") == images.read(tmp_path / "x.tif").rgb.shape[:2]
+
+
+@pytest.mark.parametrize("name", ["empty.jpg", "text.jpg", "head.tif"])
+def test_shape_of_no_photograph_is_one_line(tmp_path, name):
+    (tmp_path / name).write_bytes(BROKEN[name])
+    with pytest.raises(UserError, match=rf"^[^\n]*{name}[^\n]*$"):
+        images.shape(tmp_path / name)
+
+
+def test_an_exact_thumbnail_of_a_big_jpeg_is_that_of_its_pixels(tmp_path):
+    smooth = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)).resize((300, 200))
+    smooth.save(tmp_path / "x.jpg")
+    with Image.open(tmp_path / "x.jpg") as image:
+        image.save(tmp_path / "x.png")
+    exact = images.thumbnail(tmp_path / "x.jpg", 32, exact=True)
+    assert np.array_equal(exact, images.thumbnail(tmp_path / "x.png", 32))

@@ -53,5 +53,5 @@ def normal_interval(statistic: Callable[[np.ndarray], float], count: int, least:
     """
     rng = np.random.default_rng(0)
     value = statistic(np.arange(count))
-    deviation = np.std([statistic(rng.integers(count, size=count)) for _ in range(FEW)], ddof=1)
+    deviation = float(np.std([statistic(rng.integers(count, size=count)) for _ in range(FEW)], ddof=1))
     return Interval(value, max(least, value - 1.96 * deviation), value + 1.96 * deviation)

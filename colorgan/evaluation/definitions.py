@@ -30,8 +30,8 @@ METRICS = {
         "",
         "higher",
         1.0,
-        "Structural similarity of sRGB, the mean over channels, window of 11 x 11 with sigma 1.5, -1 to 1 "
-        "(Wang et al. 2004).",
+        "Structural similarity of sRGB, the mean over channels and over the windows inside the picture, 11 x 11 with "
+        "sigma 1.5, -1 to 1 (Wang et al. 2004).",
     ),
     "ab_error": Metric(
         "ab error",

@@ -50,7 +50,7 @@ def evaluate(
         "root": root,
         "size": size,
         "resized": "the square center of each picture, scaled to the size (bicubic), at 8 bits",
-        "prior": "the judged pictures' own colors, nearest of 313 bins",
+        "prior": "the colors of all readable true pictures, each the nearest of 313 bins",
         "mean_ab": [round(float(value), 3) for value in colors.mean],
         "nproc": os.cpu_count(),
         "torch": torch.__version__,

@@ -10,7 +10,8 @@ import torch
 from colorgan.evaluation.definitions import METRICS, number
 from colorgan.evaluation.painters import FLOORS, TRUTH
 
-COLUMNS = ("psnr", "ssim", "ab_error", "ciede2000", "auc", "auc_rebalanced", "colorfulness", "fid_classifier", "top1")
+OF_NETWORKS = ("lpips", "fid", "fid_classifier", "top1")
+COLUMNS = ("psnr", "ssim", "ab_error", "ciede2000", "auc", "auc_rebalanced", "colorfulness", *OF_NETWORKS)
 
 
 def as_markdown(results: dict[str, Any], seen: dict[str, int], command: str) -> str:
