@@ -10,7 +10,7 @@ from colorgan.errors import UserError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EPOCHS = 10  # at least so many, each with a validation and a checkpoint
-PROBE = 20  # batches of an epoch while the speed is measured
+PROBE = 5  # batches of an epoch while the speed is measured: the first epoch, with its start-up, is left out
 LEFT = 1 / 20  # of a budget may be left over, so that all epochs are alike
 
 

@@ -44,9 +44,10 @@ class Optim:
     momentum: float = 0.9  # of SGD
     weight_decay: float = 0.0
     clip: float | None = None  # largest norm of the gradient of one network
-    schedule: Literal["constant", "step", "exponential", "cosine", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "exponential", "linear", "cosine", "plateau"] = "constant"
     factor: float = 0.1  # exponential: the fall over `every`; step, plateau: the fall at each drop
     every: int = 500_000  # exponential: batches in which the rate falls by `factor`; step: batches between drops
+    fall: float = 0.4  # linear: the share of the run, at its end, in which the rate falls to 0
     patience: int = 3  # plateau: epochs without a better checkpoint.monitor before a drop
 
 

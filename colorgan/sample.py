@@ -4,8 +4,9 @@ import argparse
 import itertools
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,9 +20,12 @@ from colorgan.errors import UserError
 from colorgan.images import Photograph
 from colorgan.outputs import Job, make_plan
 from colorgan.systems import Colorizer
+from colorgan.upsampling import UPSAMPLERS
 
 READERS = 3  # threads that read and write; so many photographs are decoded ahead, too
 BATCH_VALUES = 3 * 2**24  # a batch ends at so many values, however few photographs they are: bounds the memory
+
+Paint = Callable[[list[Tensor]], list[Tensor]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,6 +41,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("colorized"), help="the folder to write to (%(default)s)")
     parser.add_argument("--size", type=positive, help="short side in px to predict color at (the model's own)")
     add_device(parser)
+    edges = "guided: color comes from pixels of the same lightness, so it stays within edges (%(default)s)"
+    parser.add_argument("--upsample", choices=UPSAMPLERS, default="guided", help=edges)
+    parser.add_argument("--saturation", type=_factor, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)")
     parser.add_argument("--batch-size", type=positive, default=8, help="photographs at a time (%(default)s)")
     formats = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
@@ -93,10 +100,11 @@ def color_samples(model: Colorizer, jobs: list[Job], args: argparse.Namespace) -
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:
             choose(model, args.decode, args.seed + sample)
-        yield from color(model, list(group), args.size, args.batch_size)
+        paint = partial(model.paint, size=args.size, upsample=args.upsample, saturation=args.saturation)
+        yield from color(paint, list(group), args.batch_size)
 
 
-def color(model: Colorizer, jobs: list[Job], size: int | None, batch_size: int) -> Iterator[UserError | None]:
+def color(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[UserError | None]:
     """Colors and writes the photographs; yields for each None, or what went wrong."""
     batch: list[tuple[Path, Photograph]] = []
     with ThreadPoolExecutor(READERS) as pool:
@@ -106,9 +114,9 @@ def color(model: Colorizer, jobs: list[Job], size: int | None, batch_size: int) 
             except UserError as error:
                 yield error
             if len(batch) == batch_size or sum(photograph.rgb.size for _, photograph in batch) > BATCH_VALUES:
-                yield from _color_batch(pool, model, batch, size)
+                yield from _color_batch(pool, paint, batch)
                 batch.clear()
-        yield from _color_batch(pool, model, batch, size)
+        yield from _color_batch(pool, paint, batch)
 
 
 def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Path, Future]]:
@@ -123,21 +131,21 @@ def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Pat
 
 
 def _color_batch(
-    pool: ThreadPoolExecutor, model: Colorizer, batch: list[tuple[Path, Photograph]], size: int | None
+    pool: ThreadPoolExecutor, paint: Paint, batch: list[tuple[Path, Photograph]]
 ) -> Iterator[UserError | None]:
     targets, photographs = [target for target, _ in batch], [photograph for _, photograph in batch]
     pictures = [torch.from_numpy(photograph.rgb).permute(2, 0, 1) for photograph in photographs]
-    return pool.map(_finish, targets, photographs, _paint(model, pictures, size))
+    return pool.map(_finish, targets, photographs, _paint_all(paint, pictures))
 
 
-def _paint(model: Colorizer, pictures: list[Tensor], size: int | None) -> list[Tensor | Exception]:
+def _paint_all(paint: Paint, pictures: list[Tensor]) -> list[Tensor | Exception]:
     """The colored pictures; where a batch fails (of memory, mostly), each picture gets a chance alone."""
     try:
-        return model.paint(pictures, size) if pictures else []
+        return paint(pictures) if pictures else []
     except (RuntimeError, MemoryError) as error:
         if len(pictures) == 1:
             return [error]
-    return [_paint(model, [picture], size)[0] for picture in pictures]
+    return [_paint_all(paint, [picture])[0] for picture in pictures]
 
 
 def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -> UserError | None:
@@ -150,6 +158,16 @@ def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -
     except UserError as error:
         return error
     return None
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number, 0 or above")
+    return value
 
 
 if __name__ == "__main__":

@@ -61,11 +61,13 @@ class Tint:
 
     def __init__(self):
         self.sizes = []
+        self.options = []
         self.batches = []
 
-    def paint(self, pictures, size=None):
+    def paint(self, pictures, size=None, **options):
         """The red channel at full, the others as they are."""
         self.sizes.append(size)
+        self.options.append(options)
         self.batches.append(len(pictures))
         return [torch.cat([torch.ones_like(picture[:1]), picture[1:]]) for picture in pictures]
 

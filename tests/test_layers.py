@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [  # lowest first; imports run downward, and within a layer where they form no circle
     {"errors", "seeding", "experiment"},
     {"config", "color", "images", "arrays", "pixels", "checkpoint", "cli"},
-    {"codecs", "losses", "metrics", "nets", "data"},
+    {"codecs", "losses", "metrics", "nets", "data", "upsampling"},
     {"systems"},
     {"callbacks", "curves", "runs", "outputs", "fitting", "evaluation"},
     {"study", "budgets", "comparison"},

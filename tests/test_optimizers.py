@@ -56,9 +56,24 @@ def test_a_step_schedule_drops_every_so_many_batches():
     assert rates == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
 
 
+def test_a_linear_schedule_falls_to_nothing_at_the_end_of_the_run():
+    settings = optim(lr=1.0, schedule="linear", fall=0.4)
+    done = iter([0.0, 0.5, 0.6, 0.7, 0.8, 1.0])
+    optimizer = make_optimizer(nn.Linear(2, 2), settings, 1.0)
+    schedule = make_schedule(optimizer, settings, lambda: next(done), "min")
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(5):
+        optimizer.step()
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1, 1, 1, 0.75, 0.5, 0])
+
+
 @pytest.mark.parametrize(
     "schedule, wrong",
     [
+        ("linear", {"fall": 0.0}),
+        ("linear", {"fall": 1.5}),
         ("step", {"every": 0}),
         ("step", {"factor": 0.0}),
         ("exponential", {"every": -2}),

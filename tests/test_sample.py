@@ -120,7 +120,7 @@ def test_a_broken_file_costs_itself_alone(run, tmp_path, capsys):
 
 
 def test_a_batch_that_fails_is_tried_one_by_one(run, model, tmp_path, capsys):
-    def paint(pictures, size=None):
+    def paint(pictures, **options):
         if len(pictures) > 1 or pictures[0].mean() > 0.5:
             raise RuntimeError("out of memory\nwith many details")
         return pictures
@@ -198,3 +198,24 @@ def test_an_absent_device_is_one_line_and_2(run, tmp_path, capsys, monkeypatch):
 
 
 # What is there already
+
+
+@pytest.mark.parametrize(
+    "words, option",
+    [
+        ([], {"upsample": "guided", "saturation": 1.0}),
+        (["--upsample", "bilinear"], {"upsample": "bilinear", "saturation": 1.0}),
+        (["--saturation", "1.3"], {"upsample": "guided", "saturation": 1.3}),
+    ],
+)
+def test_how_color_is_laid_on_is_the_models_to_know(run, model, tmp_path, words, option):
+    photo(tmp_path / "a.png")
+    assert run(*words, "a.png") == 0
+    assert model.options == [option]
+
+
+@pytest.mark.parametrize("wrong", ["-1", "much", "nan", "inf"])
+def test_a_saturation_that_is_none_is_one_line(run, tmp_path, capsys, wrong):
+    photo(tmp_path / "a.png")
+    assert run(f"--saturation={wrong}", "a.png") == 2
+    assert "is not a number, 0 or above" in capsys.readouterr().err

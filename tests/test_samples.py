@@ -21,7 +21,7 @@ class Choices:
 def several(model):
     """The model of `run`, with a codec that predicts a distribution."""
     model.codec = Choices()
-    model.paint = lambda pictures, size=None: [torch.full_like(p, model.codec.seed / 255) for p in pictures]
+    model.paint = lambda pictures, **options: [torch.full_like(p, model.codec.seed / 255) for p in pictures]
     return model
 
 

@@ -86,7 +86,7 @@ def test_resume_goes_on_and_keeps_old_rows(tiny_train, tmp_path):
     assert epochs(tmp_path / "run") == [0, 1, 2]
 
 
-@pytest.mark.parametrize("schedule", ["constant", "step", "exponential", "cosine", "plateau"])
+@pytest.mark.parametrize("schedule", ["constant", "step", "exponential", "linear", "cosine", "plateau"])
 def test_a_resumed_run_is_the_unbroken_one(tiny_train, tmp_path, schedule):
     more = (f"optim.schedule={schedule}", "optim.every=2", "optim.patience=0")
     more += ("net.dropout=0.5", "trainer.max_epochs=3")

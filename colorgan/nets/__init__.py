@@ -6,11 +6,13 @@ from colorgan.nets.iizuka import Iizuka
 from colorgan.nets.koala import Koala
 from colorgan.nets.patchgan import PatchGAN
 from colorgan.nets.resnet18 import ResNet18
+from colorgan.nets.resunet import ResUNet
 from colorgan.nets.unet import UNet
 from colorgan.nets.zhang import Zhang
 
 NETS = {
     "unet": UNet,
+    "resunet": ResUNet,
     "zhang": Zhang,
     "resnet18": ResNet18,
     "hypercolumn": Hypercolumn,

@@ -17,6 +17,7 @@ from colorgan.metrics import ab_error, colorfulness, psnr
 from colorgan.nets.bodies import digest
 from colorgan.systems.embeddings import Embeddings
 from colorgan.systems.training import System
+from colorgan.upsampling import UPSAMPLERS, Upsampler
 
 LONGEST = 16  # a picture is predicted at no more than so many times the short side, however long it is
 
@@ -64,12 +65,20 @@ class Colorizer(System):
             path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, self.net.embedding_width)
 
-    def paint(self, pictures: list[Tensor], size: int | None = None) -> list[Tensor]:
+    def paint(
+        self,
+        pictures: list[Tensor],
+        size: int | None = None,
+        upsample: Upsampler = "guided",
+        saturation: float = 1.0,
+    ) -> list[Tensor]:
         """Colors pictures of any sizes; each keeps its own lightness at its own size.
 
         Args:
             pictures: (3, H, W) each, sRGB in [0, 1]; only their lightness is used.
             size: short side in pixels at which color is predicted; default: the size the model was trained at.
+            upsample: how color comes to the size of the picture; `guided` keeps it within edges.
+            saturation: a factor of the chroma; what sRGB cannot hold stops at its edge.
 
         Returns:
             (3, H, W) each, sRGB in [0, 1], on the CPU.
@@ -83,17 +92,21 @@ class Colorizer(System):
         with torch.inference_mode():
             for shape, members in groups.items():
                 small = [F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members]
-                for i, ab in zip(members, self(torch.cat(small)), strict=True):
-                    full = F.interpolate(ab[None], lightness[i].shape[-2:], mode="bilinear", antialias=True)
-                    painted[i] = join(lightness[i], full)[0].cpu()
+                for i, seen, ab in zip(members, small, self(torch.cat(small)), strict=True):
+                    full = UPSAMPLERS[upsample](ab[None], seen, lightness[i])
+                    painted[i] = join(lightness[i], saturation * full)[0].cpu()
         return [painted[i] for i in range(len(pictures))]
 
-    def colorize(self, image: Any, size: int | None = None) -> Any:
+    def colorize(
+        self, image: Any, size: int | None = None, upsample: Upsampler = "guided", saturation: float = 1.0
+    ) -> Any:
         """Colors one picture, or a batch of tensors; what goes in comes out.
 
         Args:
             image: a PIL image, an array (H, W[, 1|3|4]) or a tensor ([B,] 1|3, H, W), 8-bit, 16-bit or in [0, 1].
-            size: as in `paint`.
+            size: as in `paint`, and so are `upsample` and `saturation`.
+            upsample: how color comes to the size of the picture.
+            saturation: a factor of the chroma.
 
         Returns:
             the same type and value range with three color channels, and its alpha if it had one.
@@ -102,7 +115,7 @@ class Colorizer(System):
             UserError: another type or shape.
         """
         pictures, restore = images.unpack(image)
-        return restore(self.paint(pictures, size))
+        return restore(self.paint(pictures, size, upsample, saturation))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Logs the errors of the averaged net, with those of plain gray and the truth's colorfulness to compare."""

@@ -29,12 +29,15 @@ def make_schedule(
         raise UserError(f"optim.factor={optim.factor}: a learning rate falls by a factor between 0 and 1")
     if optim.schedule in ("step", "exponential") and optim.every < 1:
         raise UserError(f"optim.every={optim.every}: at least one batch")
+    if optim.schedule == "linear" and not 0 < optim.fall <= 1:
+        raise UserError(f"optim.fall={optim.fall}: a share of the run above 0, and at most 1")
     if optim.schedule == "plateau":
         return ReduceLROnPlateau(optimizer, mode=direction, factor=optim.factor, patience=optim.patience)
     factors = {
         "constant": lambda batches: 1.0,
         "step": lambda batches: optim.factor ** (batches // optim.every),
         "exponential": lambda batches: optim.factor ** (batches / optim.every),
+        "linear": lambda batches: min(1.0, (1 - progress()) / optim.fall),
         "cosine": lambda batches: (1 + math.cos(math.pi * progress())) / 2,
     }
     return LambdaLR(optimizer, factors[optim.schedule])

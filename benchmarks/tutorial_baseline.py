@@ -1,0 +1,150 @@
+"""The colorization GAN as the tutorials write it, for the same minutes on the same data: the line to beat.
+
+    python benchmarks/tutorial_baseline.py --root FOLDER --minutes 10 --out FOLDER
+
+A U-Net of 64 channels and a PatchGAN of 64 with weights N(0, 0.02); binary cross entropy + 100 x L1; Adam at 2e-4 with
+betas 0.5 and 0.999; batches of 16 in float32; three passes of the discriminator a step; no averaging, no crops. Nothing
+here is ours but the reading of the data and the conversion of colors. It writes the validation pictures as it colors
+them, for `colorgan.evaluate --pred`.
+"""
+
+import argparse
+import os
+import time
+from itertools import count
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from colorgan import config, images
+from colorgan.color import join, split
+from colorgan.data import PhotographData
+from colorgan.systems import TABLES, build_data
+
+SIZE, BATCH = 64, 16
+
+
+class Down(nn.Sequential):
+    """Halves the size; no normalization in the outermost and the innermost layer."""
+
+    def __init__(self, inputs: int, outputs: int, norm: bool = True):
+        layers = [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
+        super().__init__(*layers, *([nn.BatchNorm2d(outputs)] if norm else []), nn.LeakyReLU(0.2))
+
+
+class Generator(nn.Module):
+    """The U-Net of pix2pix, down to one pixel: L in [-1, 1] -> ab in [-1, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        widths = [64, 128, 256, 512, 512, 512]
+        self.downs = nn.ModuleList()
+        for i, (inputs, outputs) in enumerate(zip([1, *widths], widths, strict=False)):
+            self.downs.append(Down(inputs, outputs, norm=0 < i < len(widths) - 1))
+        self.ups = nn.ModuleList()
+        inputs = widths[-1]
+        for i, outputs in enumerate(reversed(widths[:-1])):
+            layers = [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs)]
+            self.ups.append(nn.Sequential(*layers, *([nn.Dropout(0.5)] if i < 2 else []), nn.ReLU()))
+            inputs = 2 * outputs
+        self.last = nn.Sequential(nn.ConvTranspose2d(inputs, 2, 4, 2, 1), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = []
+        for down in self.downs:
+            x = down(x)
+            skips.append(x)
+        skips.pop()
+        for up in self.ups:
+            x = torch.cat([up(x), skips.pop()], dim=1)
+        return self.last(x)
+
+
+def make_discriminator() -> nn.Module:
+    """The PatchGAN of pix2pix: (L, ab) -> logits of patches."""
+    layers = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for inputs, outputs, stride in ((64, 128, 2), (128, 256, 2), (256, 512, 1)):
+        layers += [nn.Conv2d(inputs, outputs, 4, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 1, 1))
+
+
+def initialize(module: nn.Module) -> None:
+    """N(0, 0.02) for convolutions, N(1, 0.02) for normalizations."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def train(data: PhotographData, seconds: float) -> tuple[Generator, int]:
+    """The generator after so many seconds, and how many pictures it has seen."""
+    generator, discriminator = Generator().apply(initialize), make_discriminator().apply(initialize)
+    optimizers = [torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator)]
+    entropy = nn.BCEWithLogitsLoss()
+    start, seen = time.monotonic(), 0
+    for epoch in count():
+        loader = data.train_dataloader()
+        loader.sampler.set_epoch(epoch)
+        for batch in loader:
+            rgb = data.augment(batch, torch.Generator().manual_seed(seen))["rgb"]
+            L, ab = split(rgb)
+            L, ab = L / 50 - 1, ab / 110
+            fake = generator(L)
+            discriminator.requires_grad_(True)
+            optimizers[1].zero_grad()
+            judged_fake = discriminator(torch.cat([L, fake.detach()], dim=1))
+            judged_real = discriminator(torch.cat([L, ab], dim=1))
+            zeros, ones = torch.zeros_like(judged_fake), torch.ones_like(judged_real)
+            ((entropy(judged_fake, zeros) + entropy(judged_real, ones)) / 2).backward()
+            optimizers[1].step()
+            discriminator.requires_grad_(False)
+            optimizers[0].zero_grad()
+            fooled = discriminator(torch.cat([L, fake], dim=1))
+            (entropy(fooled, ones) + 100 * nn.functional.l1_loss(fake, ab)).backward()
+            optimizers[0].step()
+            seen += len(rgb)
+            if time.monotonic() - start > seconds:
+                return generator, seen
+    raise AssertionError
+
+
+def paint(generator: Generator, data: PhotographData, root: Path, out: Path) -> None:
+    """Writes every validation picture as the generator colors it, under its own name."""
+    generator.eval()
+    source = data.source(train=False)
+    for i in range(len(source)):
+        rgb = torch.from_numpy(source.load(i, SIZE))[None].float() / 255
+        L, _ = split(rgb)
+        with torch.no_grad():
+            colored = join(L, 110 * generator(L / 50 - 1))[0]
+        target = (out / Path(source.name(i)).relative_to(root)).with_suffix(".png")
+        images.write(target, colored.permute(1, 2, 0).numpy())
+
+
+def main() -> None:
+    """Trains and paints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True, help="photographs: train/ and val/")
+    parser.add_argument("--minutes", type=float, default=10, help="of training (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="where the colored pictures go; a new folder")
+    args = parser.parse_args()
+    if args.out.exists():
+        raise SystemExit(f"{args.out}: is there already; name another folder")
+    torch.manual_seed(args.seed)
+    node = {"data": {"name": "folder", "root": str(args.root), "size": SIZE, "batch_size": BATCH, "smallest_crop": 1.0}}
+    file = args.out.with_name(f"{args.out.name}.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create(node), file)
+    experiment = config.load(file, [f"seed={args.seed}"], TABLES)
+    data = build_data(experiment)
+    data.setup("fit")
+    generator, seen = train(data, 60 * args.minutes)
+    paint(generator, data, args.root / "val", args.out)
+    print(f"{seen:,} pictures in {args.minutes} minutes, nproc {os.cpu_count()}: colored ones in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

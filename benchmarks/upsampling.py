@@ -1,0 +1,54 @@
+"""How well true color survives a small prediction: shrunk to 64 and 128 px and brought back by each way of upsampling.
+
+    python benchmarks/upsampling.py [FOLDER ...]
+
+On the photographs of the package, and of the folders; those less than twice as large as the prediction are left out.
+"""
+
+import os
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from colorgan import images
+from colorgan.color import split
+from colorgan.data.folder import photographs
+from colorgan.data.photos import paths
+from colorgan.metrics import ab_error
+from colorgan.upsampling import UPSAMPLERS
+
+SIZES = (64, 128)
+
+
+def main() -> None:
+    """Prints the mean ab error and the time of each way, in Lab units and seconds a megapixel."""
+    files = list(paths()) + [Path(folder) / name for folder in sys.argv[1:] for name in photographs(Path(folder))]
+    errors, seconds, pixels = defaultdict(list), defaultdict(float), defaultdict(int)
+    for file in files:
+        L, ab = split(torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)[None])
+        for size in SIZES:
+            scale = size / min(L.shape[-2:])
+            if scale > 0.5:
+                continue
+            shape = [round(side * scale) for side in L.shape[-2:]]
+            small, shrunk = (F.interpolate(x, shape, mode="bilinear", antialias=True) for x in (L, ab))
+            for name, upsample in UPSAMPLERS.items():
+                start = time.perf_counter()
+                full = upsample(shrunk, small, L)
+                seconds[size, name] += time.perf_counter() - start
+                pixels[size, name] += L.numel()
+                errors[size, name].append(float(ab_error(full, ab)))
+    print(f"nproc {os.cpu_count()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for (size, name), values in errors.items():
+        rate = seconds[size, name] / pixels[size, name] * 1e6
+        print(
+            f"{size} px, {name}: ab error {sum(values) / len(values):.2f} on {len(values)} photographs, {rate:.2f} s/MP"
+        )
+
+
+if __name__ == "__main__":
+    main()
