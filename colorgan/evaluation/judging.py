@@ -16,8 +16,6 @@ from colorgan.evaluation.painters import FLOORS, TRUTH, Constant, OtherPicture, 
 from colorgan.evaluation.reading import batches
 from colorgan.evaluation.scoring import Seen, Weights, score, score_alone
 
-Lists = dict[str, dict[str, list[Tensor]]]  # system -> metric -> a tensor for each batch
-
 
 @dataclass
 class Judged:
@@ -59,9 +57,7 @@ def judge(
     """
     judged = Judged(problems=list(colors.problems))
     weigh = Weights(colors.prior)
-    scores: Lists = defaultdict(lambda: defaultdict(list))
-    features: Lists = defaultdict(lambda: defaultdict(list))
-    weights: list[Tensor] = []
+    scores, features = _Table(len(colors.readable)), _Table(len(colors.readable))
     strange: Counter[str] = Counter()  # system -> pictures that show something else than their names say
     done = 0
     for rows, rgb in batches(source, colors.readable, size, judged.problems.append):
@@ -75,26 +71,45 @@ def judge(
         if not good:
             continue
         painted = {name: torch.stack([pictures[i] for i in good]) for name, pictures in results.items()}
-        rows, rgb = [rows[i] for i in good], rgb[good]
+        rows, rgb, first = [rows[i] for i in good], rgb[good], len(judged.rows)
         judged.rows += rows
         truth = Seen(rgb)
         weight = weigh(truth.lab[:, 1:])
-        weights.append(weight.sum(dim=(1, 2)))
+        scores.put(TRUTH, first, {"weight": weight.sum(dim=(1, 2))})
         labels = [source.classes[source.label(row)] for row in rows]
         for name, pictures in {**painted, TRUTH: rgb}.items():
             own = score_alone(truth.rgb) if name == TRUTH else score(Seen(pictures), truth, weight)
-            for key, value in {**own, **judges.score(pictures, rgb, labels)}.items():
-                scores[name][key].append(value)
-            for key, value in judges.features(pictures).items():
-                features[name][key].append(value)
+            scores.put(name, first, {**own, **judges.score(pictures, rgb, labels)})
+            features.put(name, first, judges.features(pictures))
     if len(judged.rows) < 2:
         reason = f"; the first problem: {judged.problems[0]}" if judged.problems else ""
         raise UserError(f"{len(judged.rows)} pictures that every system has: no fewer than two are judged{reason}")
-    judged.scores = _joined(scores)
+    judged.scores, judged.features = scores.cut(len(judged.rows)), features.cut(len(judged.rows))
     judged.rebalanced = {painter.name: judged.scores[painter.name].pop("auc_rebalanced") for painter in painters}
-    judged.features = _joined(features)
-    judged.weights = torch.cat(weights).double().numpy()
+    judged.weights = judged.scores[TRUTH].pop("weight")
     return judged
+
+
+class _Table:
+    """The values of all pictures, in arrays that are there from the first batch on.
+
+    Small tensors kept from each batch would hold the heap open around the large ones: 9 MB a picture of 256 px.
+    """
+
+    def __init__(self, count: int):
+        self.count = count
+        self.arrays: dict[str, dict[str, np.ndarray]] = defaultdict(dict)  # system -> metric -> (count, ...)
+
+    def put(self, name: str, first: int, found: dict[str, Tensor]) -> None:
+        """Writes the values (B, ...) of a batch, from the row `first` on."""
+        for key, value in found.items():
+            if key not in self.arrays[name]:
+                self.arrays[name][key] = np.zeros((self.count, *value.shape[1:]))
+            self.arrays[name][key][first : first + len(value)] = value.numpy()
+
+    def cut(self, count: int) -> dict[str, dict[str, np.ndarray]]:
+        """The first `count` rows of all arrays."""
+        return {name: {key: array[:count] for key, array in of.items()} for name, of in self.arrays.items()}
 
 
 def _check_names(results: dict[str, list[Tensor | UserError]], strange: Counter[str], count: int) -> None:
@@ -106,7 +121,3 @@ def _check_names(results: dict[str, list[Tensor | UserError]], strange: Counter[
             raise UserError(
                 f"'{name}': {strange[name]} or more of {count} pictures are not what they are named: {others[0]}"
             )
-
-
-def _joined(lists: Lists) -> dict[str, dict[str, np.ndarray]]:
-    return {name: {key: torch.cat(parts).double().numpy() for key, parts in of.items()} for name, of in lists.items()}
