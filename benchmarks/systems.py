@@ -106,7 +106,7 @@ def draw(columns: dict[str, Tensor], path: Path) -> None:
             axis.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
             axis.set_axis_off()
     figure.subplots_adjust(left=0.01, right=0.97, bottom=0.01, top=0.87, wspace=0.03, hspace=0.03)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 

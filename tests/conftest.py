@@ -99,6 +99,14 @@ def rgb(gray) -> np.ndarray:
     return np.stack([gray, gray[::-1], np.full_like(gray, 90)], axis=-1)
 
 
+def inputs_of(module, call):
+    """What a module gets while `call` runs."""
+    got = []
+    with module.register_forward_pre_hook(lambda _, inputs: got.append(inputs[0])):
+        call()
+    return got
+
+
 def distance(photograph: images.Photograph, expected: np.ndarray) -> float:
     """The greatest difference from uint8 (H, W[, 3]), in levels of 255."""
     expected = expected if expected.ndim == 3 else expected[..., None]

@@ -160,9 +160,10 @@ def test_a_judge_knows_the_names_of_its_classes(classify, best):
 def test_logits_are_made_of_the_features(classify, best):
     classify("system.color=true", body="test_resnet")
     classifier, rgb = load_judge(best), torch.rand(2, 3, 32, 32)
-    features = classifier.features(rgb)
+    features, logits = classifier.look(rgb)
     assert features.shape == (2, classifier.net.num_features)
-    torch.testing.assert_close(classifier.ema.module.get_classifier()(features), classifier(rgb))
+    assert torch.equal(logits, classifier(rgb))
+    torch.testing.assert_close(classifier.ema.module.get_classifier()(features), logits)
 
 
 @pytest.mark.parametrize("color", [True, False])

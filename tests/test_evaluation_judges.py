@@ -51,13 +51,10 @@ class Scenes(torch.nn.Module):
     names = ("forest", "sea")
     experiment = SimpleNamespace(data=SimpleNamespace(size=8))
 
-    def forward(self, rgb):
+    def look(self, rgb):
         assert rgb.shape[-1] == 8 and rgb.min() >= 0 and rgb.max() <= 1
         bright = rgb.mean(dim=(1, 2, 3))
-        return torch.stack([1 - bright, bright], dim=1)
-
-    def features(self, rgb):
-        return rgb.mean(dim=(2, 3))
+        return rgb.mean(dim=(2, 3)), torch.stack([1 - bright, bright], dim=1)
 
 
 @pytest.fixture
@@ -82,14 +79,14 @@ def pictures(*levels):
 
 @pytest.mark.parametrize("levels", [(0, 51, 255), (51,)])
 def test_lpips_is_one_value_a_picture(networks, levels):
-    found = Judges(None, ["sea"], NONE).score(pictures(*levels), pictures(*[0] * len(levels)), ["sea"] * len(levels))
+    found = Judges(None, ["sea"], NONE).compare(pictures(*levels), pictures(*[0] * len(levels)))
     torch.testing.assert_close(found, {"lpips": torch.tensor(levels) * 2 / 255})
 
 
 def test_lpips_is_that_of_the_batch_alone(networks):
     some = Judges(None, ["sea"], NONE)
-    some.score(pictures(1, 2, 3), pictures(0, 0, 0), ["sea"] * 3)
-    assert len(some.score(pictures(1, 2), pictures(0, 0), ["sea"] * 2)["lpips"]) == 2
+    some.compare(pictures(1, 2, 3), pictures(0, 0, 0))
+    assert len(some.compare(pictures(1, 2), pictures(0, 0))["lpips"]) == 2
 
 
 def test_lpips_is_of_alexnet_on_values_of_0_to_1(networks):
@@ -98,14 +95,14 @@ def test_lpips_is_of_alexnet_on_values_of_0_to_1(networks):
 
 
 def test_features_are_those_of_the_networks(networks):
-    found = Judges(Scenes(), ["sea"], NONE).features(pictures(10, 255))
+    _, found = Judges(Scenes(), ["sea"], NONE).look(pictures(10, 255), ["sea"] * 2)
     assert found["fid"].tolist() == [[10] * 3, [255] * 3]
     torch.testing.assert_close(found["fid_classifier"], torch.tensor([[10 / 255] * 3, [1.0] * 3]))
 
 
 def test_top1_is_100_where_the_classifier_is_right():
     some = Judges(Scenes(), ["forest", "sea"], frozenset({"lpips", "fid"}))
-    found = some.score(pictures(9, 9, 200), pictures(0, 0, 0), ["forest", "sea", "sea"])
+    found, _ = some.look(pictures(9, 9, 200), ["forest", "sea", "sea"])
     assert found["top1"].tolist() == [100, 0, 100]
 
 
@@ -118,7 +115,8 @@ def test_without_an_internet_every_metric_says_what_is_missing(offline, caplog):
         "fid_classifier": judges.NO_CLASSIFIER,
         "top1": judges.NO_CLASSIFIER,
     }
-    assert some.score(pictures(1), pictures(0), ["sea"]) == some.features(pictures(1)) == {}
+    assert some.compare(pictures(1), pictures(0)) == {}
+    assert some.look(pictures(1), ["sea"]) == ({}, {})
     assert "--skip lpips does not try" in caplog.text and "--skip fid does not try" in caplog.text
 
 
@@ -132,5 +130,5 @@ def test_what_is_skipped_is_not_fetched(offline, caplog, skip):
 def test_a_classifier_that_lacks_a_class_still_has_features():
     some = Judges(Scenes(), ["sea", "desert"], frozenset({"lpips", "fid"}))
     assert "knows no class 'desert', but forest, sea" in some.why["top1"]
-    assert some.score(pictures(1), pictures(0), ["desert"]) == {}
-    assert some.features(pictures(1)).keys() == {"fid_classifier"}
+    values, features = some.look(pictures(1), ["desert"])
+    assert (values, features.keys()) == ({}, {"fid_classifier"})

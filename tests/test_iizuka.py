@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from colorgan.nets.iizuka import Iizuka
+from tests.conftest import inputs_of
 
 
 def iizuka(**more):
@@ -13,14 +14,6 @@ def iizuka(**more):
 
 def gray(batch=2, height=32, width=32):
     return 100 * torch.rand(batch, 1, height, width)
-
-
-def inputs_of(module, call):
-    """What a module gets while `call` runs."""
-    got = []
-    with module.register_forward_pre_hook(lambda _, inputs: got.append(inputs[0])):
-        call()
-    return got
 
 
 def layers(part):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from colorgan.nets.resnet18 import ResNet18
+from tests.conftest import inputs_of
 
 
 @pytest.fixture
@@ -15,14 +16,6 @@ def net():
 
 def gray(batch=2, height=32, width=48):
     return 100 * torch.rand(batch, 1, height, width)
-
-
-def inputs_of(module, call):
-    """What a module gets while `call` runs."""
-    got = []
-    with module.register_forward_pre_hook(lambda _, inputs: got.append(inputs[0])):
-        call()
-    return got
 
 
 def test_the_head_has_the_layers_of_the_slide(net):

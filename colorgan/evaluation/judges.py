@@ -39,28 +39,32 @@ class Judges:
         self.inception = self._fetch("fid", skip, _inception)
 
     @torch.inference_mode()
-    def score(self, pictures: Tensor, truth: Tensor, labels: list[str]) -> dict[str, Tensor]:
-        """One value a picture; pictures and truth uint8 (B, 3, S, S), labels the names of the true classes."""
-        found: dict[str, Tensor] = {}
-        if self.lpips is not None:
-            rgb, true = (x.to(self.device).float() / 255 for x in (pictures, truth))
-            self.lpips.reset()
-            self.lpips.update(rgb, true)
-            found["lpips"] = self.lpips.compute().reshape(-1).cpu()
-        if self.classifier is not None and "top1" not in self.why:
-            label = torch.tensor([self.classifier.names.index(name) for name in labels], device=self.device)
-            found["top1"] = 100 * hits(self.classifier(self._small(pictures)), label, 1).cpu()
-        return found
+    def compare(self, pictures: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """One value a picture against the truth; uint8 (B, 3, S, S) both."""
+        if self.lpips is None:
+            return {}
+        self.lpips.reset()
+        self.lpips.update(*(x.to(self.device).float() / 255 for x in (pictures, truth)))
+        return {"lpips": self.lpips.compute().reshape(-1).cpu()}
 
     @torch.inference_mode()
-    def features(self, pictures: Tensor) -> dict[str, Tensor]:
-        """What each Fréchet distance compares, (B, F); pictures uint8 (B, 3, S, S)."""
-        found: dict[str, Tensor] = {}
+    def look(self, pictures: Tensor, labels: list[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What the networks see in pictures uint8 (B, 3, S, S), whose true classes are named `labels`.
+
+        Returns:
+            one value a picture, (B,), and what each Fréchet distance compares, (B, F).
+        """
+        values: dict[str, Tensor] = {}
+        features: dict[str, Tensor] = {}
         if self.inception is not None:
-            found["fid"] = self.inception(pictures.to(self.device)).float().cpu()
+            features["fid"] = self.inception(pictures.to(self.device)).float().cpu()
         if self.classifier is not None:
-            found["fid_classifier"] = self.classifier.features(self._small(pictures)).float().cpu()
-        return found
+            found, logits = self.classifier.look(self._small(pictures))
+            features["fid_classifier"] = found.float().cpu()
+            if "top1" not in self.why:
+                label = torch.tensor([self.classifier.names.index(name) for name in labels], device=self.device)
+                values["top1"] = 100 * hits(logits, label, 1).cpu()
+        return values, features
 
     def _small(self, pictures: Tensor) -> Tensor:
         """As the classifier was trained to see them, float in [0, 1]."""

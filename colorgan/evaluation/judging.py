@@ -78,9 +78,13 @@ def judge(
         scores.put(TRUTH, first, {"weight": weight.sum(dim=(1, 2))})
         labels = [source.classes[source.label(row)] for row in rows]
         for name, pictures in {**painted, TRUTH: rgb}.items():
-            own = score_alone(truth.rgb) if name == TRUTH else score(Seen(pictures), truth, weight)
-            scores.put(name, first, {**own, **judges.score(pictures, rgb, labels)})
-            features.put(name, first, judges.features(pictures))
+            values, found = judges.look(pictures, labels)
+            if name == TRUTH:
+                values |= score_alone(truth.rgb)
+            else:
+                values |= score(Seen(pictures), truth, weight) | judges.compare(pictures, rgb)
+            scores.put(name, first, values)
+            features.put(name, first, found)
     if len(judged.rows) < 2:
         reason = f"; the first problem: {judged.problems[0]}" if judged.problems else ""
         raise UserError(f"{len(judged.rows)} pictures that every system has: no fewer than two are judged{reason}")

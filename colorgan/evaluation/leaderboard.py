@@ -1,11 +1,8 @@
 """The table of a comparison for a README: what matters of each system in one line."""
 
-import os
 import re
 import statistics
 from typing import Any
-
-import torch
 
 from colorgan.evaluation.definitions import METRICS, number
 from colorgan.evaluation.painters import FLOORS, TRUTH
@@ -40,7 +37,7 @@ def as_markdown(results: dict[str, Any], seen: dict[str, int], command: str) -> 
     ]
     lines.append(f"| {TRUTH} | | {' | '.join(cells)} |")
     data = results["data"]
-    where = f"{data['pictures']} pictures at {data['size']} px; nproc {os.cpu_count()}, torch {torch.__version__}."
+    where = f"{data['pictures']} pictures at {data['size']} px; nproc {data['nproc']}, torch {data['torch']}."
     return "\n".join([*lines, "", where, "", "```sh", command, "```", ""])
 
 

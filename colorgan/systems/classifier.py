@@ -46,10 +46,11 @@ class Classifier(System):
         cfg = self.net.pretrained_cfg
         return standardize_rgb(rgb, cfg) if self.color else standardize(split(rgb)[0], cfg)
 
-    def features(self, rgb: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [0, 1] -> the averaged net's last features (B, F), which its logits are made of."""
+    def look(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (B, 3, H, W) in [0, 1] -> the averaged net's last features (B, F), and the logits made of them."""
         net = self.ema.module
-        return net.forward_head(net.forward_features(self.see(rgb)), pre_logits=True)
+        maps = net.forward_features(self.see(rgb))
+        return net.forward_head(maps, pre_logits=True), net.forward_head(maps)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         logits = self.net(self.see(batch["rgb"])).float()
