@@ -2,8 +2,8 @@
 
 import wandb
 
-from colorgan.evaluation.definitions import METRICS
 from colorgan.evaluation.evaluation import Evaluation
+from colorgan.evaluation.results import as_rows
 
 
 def log_evaluation(evaluation: Evaluation) -> None:
@@ -11,10 +11,9 @@ def log_evaluation(evaluation: Evaluation) -> None:
     run = wandb.run
     if run is None:
         return
-    systems = evaluation.results["systems"]
-    table = wandb.Table(columns=["system", *(f"{key}{end}" for key in METRICS for end in ("", "_low", "_high"))])
-    for name, values in systems.items():
-        table.add_data(name, *(values[key][part] for key in METRICS for part in ("mean", "low", "high")))
+    columns, *rows = as_rows(evaluation.results)
+    table = wandb.Table(columns=columns, data=rows)
+    for name, values in evaluation.results["systems"].items():
         means = {key: value["mean"] for key, value in values.items() if value["mean"] is not None}
         run.summary.update({f"evaluation/{name}/{key}": mean for key, mean in means.items()})
     columns = list(evaluation.shown[0].pictures)

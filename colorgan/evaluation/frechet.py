@@ -18,10 +18,11 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     """
     x, y = x.double(), y.double()
     apart = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
-    x, y = _factor(x), _factor(y)
-    # The trace of (cov_x cov_y)^(1/2): the eigenvalues of x^T x y^T y are the squared singular values of x y^T, which
-    # is smaller and more exact than the covariances where there are fewer pictures than features.
-    cross = torch.linalg.svdvals(x @ y.T).sum()
+    with _one_thread():
+        x, y = _factor(x), _factor(y)
+        # The trace of (cov_x cov_y)^(1/2): the eigenvalues of x^T x y^T y are the squared singular values of x y^T,
+        # which is smaller and more exact than the covariances where there are fewer pictures than features.
+        cross = torch.linalg.svdvals(x @ y.T).sum()
     return max(0.0, float(apart + x.square().sum() + y.square().sum() - 2 * cross))
 
 
@@ -33,7 +34,7 @@ def _factor(x: Tensor) -> Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keeps LAPACK to one thread: on a busy machine several wait for each other, 9 s in place of 0.1 s a distance."""
+    """Keeps LAPACK to one thread: on a busy machine several wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

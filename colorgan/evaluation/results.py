@@ -74,11 +74,16 @@ def write_csv(results: dict[str, Any], path: Path) -> None:
     """One row a system, three columns a metric; what could not be computed is empty."""
     draft = path.with_name(path.name + ".tmp")
     with draft.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["system", *(f"{key}{end}" for key in METRICS for end in ("", "_low", "_high"))])
-        for name, values in results["systems"].items():
-            writer.writerow([name, *(values[key][part] for key in METRICS for part in ("mean", "low", "high"))])
+        csv.writer(file).writerows(as_rows(results))
     os.replace(draft, path)
+
+
+def as_rows(results: dict[str, Any]) -> list[list[Any]]:
+    """The titles of the columns, and a row a system: its name, and of each metric the mean, low and high."""
+    rows = [["system", *(f"{key}{end}" for key in METRICS for end in ("", "_low", "_high"))]]
+    for name, values in results["systems"].items():
+        rows.append([name, *(values[key][part] for key in METRICS for part in ("mean", "low", "high"))])
+    return rows
 
 
 def as_text(results: dict[str, Any]) -> str:
