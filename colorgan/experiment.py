@@ -16,6 +16,7 @@ class Data:
     cache: Literal["none", "ram"] = "ram"  # ram: each picture is decoded once
     flip: bool = True  # mirror half of the training pictures
     smallest_crop: float = 0.6  # smallest share of the area that a random crop keeps; 1: no crop
+    aging: float = 0.0  # share of the training pictures that look like old prints, and keep their color
     near_gray: float = 3.5  # training pictures with a lower color spread (see data.augment) are left out; 0: none
 
 

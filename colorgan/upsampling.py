@@ -29,7 +29,7 @@ def guided(ab: Tensor, small: Tensor, L: Tensor) -> Tensor:
 
     Args:
         ab: (1, 2, h, w) in Lab units.
-        small: (1, 1, h, w) in [0, 100], the lightness that it was predicted from.
+        small: (1, 1, h, w) in [0, 100], the lightness at the size of the prediction.
         L: (1, 1, H, W) in [0, 100], of the photograph. Where it has no more pixels than that, `bilinear` does.
 
     Returns:

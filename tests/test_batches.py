@@ -25,6 +25,7 @@ class Node:
     cache: str = "ram"
     flip: bool = True
     smallest_crop: float = 0.6
+    aging: float = 0.0
     near_gray: float = 3.5
 
 
@@ -193,3 +194,15 @@ def test_a_fingerprint_tells_sets_and_sizes_apart():
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(UserError, match=f"data.{next(iter(wrong))}="):
         photos(**wrong)
+
+
+def test_old_prints_are_trained_on_and_never_validated_on(tmp_path):
+    clean, worn = (fit(photos(aging=share), 1, tmp_path / str(share)) for share in (0.0, 1.0))
+    assert [batch[-1] for batch in clean.seen] != [batch[-1] for batch in worn.seen]
+    assert clean.validated == worn.validated
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_old_prints_beyond_0_to_1_is_refused(share):
+    with pytest.raises(UserError, match=f"data.aging={share}"):
+        photos(aging=share)

@@ -13,7 +13,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
     {"callbacks", "curves", "runs", "outputs", "fitting", "evaluation"},
     {"study", "budgets", "comparison"},
     {"__init__"},
-    {"train", "sample", "prior", "evaluate", "compare", "turing"},  # entry points: nobody imports these
+    {"train", "sample", "prior", "evaluate", "compare", "turing", "release"},  # entry points: nobody imports these
 ]
 FILES = sorted((ROOT / "colorgan").rglob("*.py"))
 MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in FILES}

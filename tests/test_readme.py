@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorgan import sample, train
+from colorgan import release, sample, train
 from tests.conftest import TINY, tiny
 
 README = Path("README.md").read_text()
@@ -19,13 +19,14 @@ COMMANDS = [
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 TRAIN = [command for command in COMMANDS if command.startswith("python -m colorgan.train ")]
 SAMPLE = [command for command in COMMANDS if command.startswith("python -m colorgan.sample ")]
+RELEASE = [command for command in COMMANDS if command.startswith("python -m colorgan.release ")]
 EVALUATE = [command for command in COMMANDS if command.startswith("python -m colorgan.evaluate ")]
 COMPARE = [command for command in COMMANDS if command.startswith("python -m colorgan.compare ")]
 TURING = [command for command in COMMANDS if command.startswith("python -m colorgan.turing ")]
 
 
 def test_every_command_is_of_a_kind_that_is_checked():
-    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, *EVALUATE, *COMPARE, *TURING, ". .venv/bin/activate"}
+    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, *RELEASE, *EVALUATE, *COMPARE, *TURING, ". .venv/bin/activate"}
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -43,10 +44,10 @@ def test_the_runs_and_the_coloring_work_in_the_order_of_the_page(tmp_path, monke
     Path("album").mkdir()
     Image.new("L", (30, 40), 90).save("album/a.png")
     assert train.main(["experiments/gan.yaml", *TINY]) == 0
-    for command in [*TRAIN, *SAMPLE]:
+    for command in [*TRAIN, *SAMPLE, *RELEASE]:
         module, arguments = command.split()[2], shlex.split(command)[3:]
-        if module == "colorgan.sample":
-            assert sample.main(arguments) == 0
+        if module != "colorgan.train":
+            assert {"colorgan.sample": sample, "colorgan.release": release}[module].main(arguments) == 0
         else:
             keep = [
                 item for item in tiny(arguments[0]) if not (item.startswith("trainer.max_epochs") and "=40" in command)

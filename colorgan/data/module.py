@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, default_collate
 
 from colorgan.data import augment
+from colorgan.data.aging import age
 from colorgan.data.pictures import Pictures
 from colorgan.data.source import Source
 from colorgan.errors import UserError
@@ -113,11 +114,12 @@ class PhotographData(pl.LightningDataModule):
         return self.augment(batch, torch.Generator().manual_seed(seed))
 
     def augment(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """A uint8 batch of training pictures, with near-gray ones replaced, cropped and flipped."""
+        """A uint8 batch of training pictures, with near-gray ones replaced, cropped, flipped and aged."""
         if self.data.near_gray > 0:
             batch = self._leave_out_near_gray(batch)
         rgb = augment.random_resized_crop(_as_float(batch)["rgb"], self.data.size, self.data.smallest_crop, generator)
-        return {**batch, "rgb": augment.flip(rgb, generator) if self.data.flip else rgb}
+        rgb = augment.flip(rgb, generator) if self.data.flip else rgb
+        return {**batch, "rgb": age(rgb, self.data.aging, generator) if self.data.aging else rgb}
 
     def report(self) -> str | None:
         """One line on files that could not be read and pictures left out so far; None if there is nothing new."""
@@ -188,6 +190,8 @@ def _check(data: Any) -> None:
         raise UserError(f"data.workers={data.workers}: 0 decodes in the training process, more in as many others")
     if not 0 < data.smallest_crop <= 1:
         raise UserError(f"data.smallest_crop={data.smallest_crop}: a share of the area above 0, and at most 1")
+    if not 0 <= data.aging <= 1:
+        raise UserError(f"data.aging={data.aging}: a share of the pictures, from 0 to 1")
 
 
 def _as_float(batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Every net by its name in an experiment. A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes."""
 
+from colorgan.nets.compact import Compact
 from colorgan.nets.fusion import Fusion
 from colorgan.nets.hypercolumn import Hypercolumn
 from colorgan.nets.iizuka import Iizuka
@@ -20,4 +21,4 @@ NETS = {
     "fusion": Fusion,
     "koala": Koala,
 }
-DISCRIMINATORS = {"patchgan": PatchGAN}
+DISCRIMINATORS = {"patchgan": PatchGAN, "compact": Compact}

@@ -1,6 +1,5 @@
 """The discriminator of Nazeri 2018: the 70x70 PatchGAN of Isola et al. 2017, "Image-to-image translation"."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.nets.blocks import Norm, dcgan_conv, same_padding
@@ -17,12 +16,10 @@ class PatchGAN(nn.Module):
         channels: int,
         width: int = 64,  # channels of the first layer
         norm: Norm = "batch",
-        shrink: int = 1,  # it sees the picture at 1/shrink of its size: color varies slowly, and this is faster
     ):
         super().__init__()
-        if width < 1 or shrink < 1:
-            raise ValueError(f"width={width}, shrink={shrink}: at least 1 each")
-        self.shrink = shrink
+        if width < 1:
+            raise ValueError(f"width={width}: at least 1")
         plain = "spectral" if norm == "spectral" else "none"  # a bound on the weights holds for all layers
         self.layers = nn.Sequential(
             dcgan_conv(nn.Conv2d(channels, width, 4, 2, 1), plain),
@@ -39,5 +36,5 @@ class PatchGAN(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W), scaled to about [-1, 1] -> logits (B, 1, H/8/shrink, W/8/shrink)."""
-        return self.layers(F.avg_pool2d(x, self.shrink))
+        """(B, channels, H, W), scaled to about [-1, 1] -> logits (B, 1, H/8, W/8)."""
+        return self.layers(x)

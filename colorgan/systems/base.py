@@ -91,10 +91,12 @@ class Colorizer(System):
         painted: dict[int, Tensor] = {}
         with torch.inference_mode():
             for shape, members in groups.items():
-                small = [F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members]
-                for i, seen, ab in zip(members, small, self(torch.cat(small)), strict=True):
-                    full = UPSAMPLERS[upsample](ab[None], seen, lightness[i])
-                    painted[i] = join(lightness[i], saturation * full)[0].cpu()
+                seen = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
+                predicted = self.codec.decode(self.ema(seen), seen)
+                seen = F.interpolate(seen, predicted.shape[-2:], mode="area")
+                for k, i in enumerate(members):
+                    ab = UPSAMPLERS[upsample](predicted[k, None], seen[k, None], lightness[i])
+                    painted[i] = join(lightness[i], saturation * ab)[0].cpu()
         return [painted[i] for i in range(len(pictures))]
 
     def colorize(

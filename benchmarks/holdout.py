@@ -1,0 +1,48 @@
+"""A folder of links to photographs in which some training pictures stand under val/ instead: more to judge by.
+
+    python benchmarks/holdout.py ROOT OUT [--pictures 1500]
+
+The training pictures with the lowest hashes of their names are held out, so that everyone holds out the same ones.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+from colorgan.data.folder import photographs
+
+
+def digest(name: str) -> str:
+    """The SHA-256 of a photograph's name below train/."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def link(file: Path, target: Path) -> None:
+    """Makes `target` a link to `file`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(file)
+
+
+def main() -> None:
+    """Links every photograph."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path, help="photographs: train/ and val/")
+    parser.add_argument("out", type=Path, help="where the links go; a new folder")
+    parser.add_argument("--pictures", type=int, default=1500, help="to hold out (%(default)s)")
+    args = parser.parse_args()
+    if args.out.exists():
+        raise SystemExit(f"{args.out}: is there already; name another folder")
+    root = args.root.resolve()
+    train, val = photographs(root / "train"), photographs(root / "val")
+    held = sorted(train, key=digest)[: args.pictures]
+    for name in sorted(set(train) - set(held)):
+        link(root / "train" / name, args.out / "train" / name)
+    for name in val:
+        link(root / "val" / name, args.out / "val" / name)
+    for name in map(Path, held):
+        link(root / "train" / name, args.out / "val" / name.parent / f"train-{name.name}")
+    print(f"{args.out}: {len(train) - len(held):,} pictures to train on, {len(val) + len(held):,} to judge by")
+
+
+if __name__ == "__main__":
+    main()

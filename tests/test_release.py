@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from colorgan import checkpoint, load, release
+
+
+@pytest.fixture
+def run(tiny_train, tmp_path):
+    """The run directory of a tiny GAN."""
+    assert tiny_train() == 0
+    return tmp_path / "run"
+
+
+def test_a_released_generator_colors_as_its_checkpoint_does(run, tmp_path, capsys):
+    assert release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")]) == 0
+    assert "SHA-256" in capsys.readouterr().out
+    picture = torch.rand(3, 40, 48)
+    given, released = load(run / "last.ckpt"), load(tmp_path / "small.ckpt")
+    assert torch.allclose(given.paint([picture])[0], released.paint([picture])[0], atol=5e-3)  # half precision
+
+
+def test_it_is_small_and_tells_nothing_of_the_machine(run, tmp_path):
+    model = load(run / "last.ckpt")
+    release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")])
+    weights = 2 * sum(p.numel() for p in model.net.parameters())
+    assert (tmp_path / "small.ckpt").stat().st_size < 1.5 * weights + 100_000
+    content = checkpoint.read(tmp_path / "small.ckpt")
+    assert str(tmp_path) not in str(content["experiment"])
+    assert not [key for key in content["state_dict"] if key.startswith("discriminator")]
+
+
+def test_it_overwrites_nothing(run, tmp_path, capsys):
+    (tmp_path / "small.ckpt").write_text("mine")
+    assert release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (tmp_path / "small.ckpt").read_text() == "mine"
