@@ -1,7 +1,6 @@
 # Any target but help first makes .venv, once, with nothing but python3 and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-CKPT ?= checkpoints/gan/last.ckpt
 PICTURES ?= $(shell $(BIN)/python -c "from colorgan.data.photos import paths; print(*paths())")
 
 .PHONY: help setup sample test lint
@@ -23,8 +22,8 @@ train-gan: override ARGS += --resume
 train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)
 
-sample: setup ## color PICTURES (default: those of the package) with CKPT (default: of train-gan)
-	$(BIN)/python -m colorgan.sample --ckpt $(CKPT) $(ARGS) $(PICTURES)
+sample: setup ## color PICTURES (default: those of the package) with CKPT (default: the released one)
+	$(BIN)/python -m colorgan.sample $(if $(CKPT),--ckpt $(CKPT)) $(ARGS) $(PICTURES)
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

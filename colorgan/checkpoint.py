@@ -7,6 +7,8 @@ import torch
 
 from colorgan.errors import UserError
 
+RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "colorgan-scenes.ckpt"  # see its README.md
+
 
 def read(path: str | Path) -> dict[str, Any]:
     """A checkpoint of colorgan, its tensors mapped from disk.
@@ -15,6 +17,8 @@ def read(path: str | Path) -> dict[str, Any]:
         UserError: no such file, no checkpoint, one that would need code to load, or not one of ours.
     """
     path = Path(path)
+    if path == RELEASED and not path.is_file():
+        raise UserError(f"{path}: the released generator stands in a clone of the project; here, name a checkpoint")
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:

@@ -1,4 +1,4 @@
-"""Colors photographs at their full resolution: `python -m colorgan.sample --ckpt CKPT [--out DIR] INPUT ...`."""
+"""Colors photographs at their full resolution: `python -m colorgan.sample [--ckpt CKPT] [--out DIR] INPUT ...`."""
 
 import argparse
 import itertools
@@ -15,6 +15,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from colorgan import cli, images, load
+from colorgan.checkpoint import RELEASED
 from colorgan.cli import Parser, add_device, existing, pick_device, positive
 from colorgan.errors import UserError
 from colorgan.images import Photograph
@@ -37,7 +38,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; raises UserError for wrong ones."""
     parser = Parser(prog="python -m colorgan.sample", description=__doc__)
     parser.add_argument("inputs", nargs="+", type=existing, metavar="INPUT", help="a photograph or a folder of them")
-    parser.add_argument("--ckpt", required=True, help="a checkpoint of a training run")
+    parser.add_argument("--ckpt", default=RELEASED, help="a checkpoint of a training run (the released generator)")
     parser.add_argument("--out", type=Path, default=Path("colorized"), help="the folder to write to (%(default)s)")
     parser.add_argument("--size", type=positive, help="short side in px to predict color at (the model's own)")
     add_device(parser)

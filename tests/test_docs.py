@@ -6,7 +6,7 @@ import pytest
 from colorgan.evaluation.definitions import METRICS
 
 EVALUATION = Path("docs/evaluation.md").read_text(encoding="utf-8")
-PAGES = [Path("README.md"), *Path("docs").glob("*.md")]
+PAGES = [Path("README.md"), Path("checkpoints/README.md"), *Path("docs").glob("*.md")]
 
 
 @pytest.mark.parametrize("key", METRICS)

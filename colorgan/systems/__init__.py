@@ -89,11 +89,11 @@ def build_data(experiment: DictConfig) -> PhotographData:
     return PhotographData(lambda train: config.construct(DATASETS, data, root=root, train=train), data, experiment.seed)
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> Colorizer:
+def load(path: str | Path = checkpoint.RELEASED, device: str | torch.device = "cpu") -> Colorizer:
     """A trained model, ready to color.
 
     Args:
-        path: a checkpoint of a run; it carries its experiment, so nothing else is needed.
+        path: a checkpoint; it carries its experiment, so nothing else is needed. Default: the released generator.
         device: where it shall color, as in "cuda".
 
     Raises:

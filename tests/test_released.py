@@ -1,0 +1,41 @@
+import hashlib
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from colorgan import checkpoint, load
+from colorgan.color import split
+from colorgan.data.photos import paths
+from colorgan.sample import main as sample_main
+
+CARD = Path("checkpoints/README.md").read_text()
+
+
+def test_it_is_the_file_of_the_model_card_and_small():
+    assert hashlib.sha256(checkpoint.RELEASED.read_bytes()).hexdigest() in CARD
+    assert checkpoint.RELEASED.stat().st_size < 30e6
+
+
+def test_it_colors_where_no_checkpoint_is_named(tmp_path, capsys):
+    with Image.open(paths()[0]) as image:
+        image.convert("L").resize((96, 96)).save(tmp_path / "gray.png")
+    assert sample_main([str(tmp_path / "gray.png"), "--out", str(tmp_path / "out")]) == 0
+    with Image.open(tmp_path / "out/gray.png") as colored:
+        assert colored.mode == "RGB" and len(colored.getcolors(96 * 96)) > 256  # more than grays
+
+
+def test_it_tells_sky_from_grass():
+    """A gradient of bright smoothness above dark texture is what every landscape of its data looks like."""
+    picture = torch.full((1, 128, 128), 0.75)
+    picture[:, 64:] = 0.25 + 0.1 * torch.rand(1, 64, 128)
+    ab = split(load().colorize(picture.expand(3, -1, -1))[None])[1][0]
+    assert ab[1, :56].mean() < -5 < 0 < ab[1, 72:].mean()  # b: blue above, yellow and green below
+
+
+def test_where_it_is_missing_one_line_says_so(tmp_path, monkeypatch, capsys):
+    missing = tmp_path / "colorgan-scenes.ckpt"
+    monkeypatch.setattr(checkpoint, "RELEASED", missing)
+    (tmp_path / "a.png").write_bytes(b"")
+    assert sample_main([str(tmp_path / "a.png"), "--ckpt", str(missing)]) == 2
+    assert "name a checkpoint" in capsys.readouterr().err
