@@ -10,8 +10,8 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from colorgan.color import join, split
+from colorgan.data.augment import LUMA
 
-PANCHROMATIC = (0.299, 0.587, 0.114)  # how R, G and B darken modern film (BT.601)
 ORTHOCHROMATIC = (0.0, 0.55, 0.45)  # film before the 1920s: blind to red, so lips and bricks are dark and skies white
 GAMMA = 1.6  # contrast curves lie between its inverse and it
 FADING = 0.25  # of the range of gray that black rises, or white falls, at most
@@ -53,7 +53,7 @@ def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 def _film(rgb: Tensor, old: Tensor) -> Tensor:
     """The gray (B, 1, H, W) of film between panchromatic (`old` (B, 1, 1, 1) is 0) and orthochromatic (1)."""
-    new, red_blind = rgb.new_tensor([PANCHROMATIC, ORTHOCHROMATIC]).view(2, 1, 3, 1, 1)
+    new, red_blind = rgb.new_tensor([LUMA, ORTHOCHROMATIC]).view(2, 1, 3, 1, 1)
     return (rgb * torch.lerp(new, red_blind, old)).sum(dim=1, keepdim=True)
 
 
