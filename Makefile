@@ -17,7 +17,9 @@ setup: .venv/done ## install everything into .venv
 	@touch $@
 
 # A run that is there already goes on, or says that it is complete.
-train-gan: override ARGS += --resume
+train-gan train-features train-gan-fast: override ARGS += --resume
+
+train-gan-fast: train-features # its discriminator looks through the eyes of that classifier
 
 train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)

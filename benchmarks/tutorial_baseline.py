@@ -115,7 +115,7 @@ def paint(generator: Generator, data: PhotographData, root: Path, out: Path) -> 
     generator.eval()
     source = data.source(train=False)
     for i in range(len(source)):
-        rgb = torch.from_numpy(source.load(i, SIZE))[None].float() / 255
+        rgb = torch.from_numpy(images.thumbnail(source.name(i), SIZE, exact=True))[None].float() / 255
         L, _ = split(rgb)
         with torch.no_grad():
             colored = join(L, 110 * generator(L / 50 - 1))[0]

@@ -4,10 +4,11 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from colorgan.config import construct
-from colorgan.nets import DISCRIMINATORS, NETS
+from colorgan.nets import NETS
 from colorgan.nets.blocks import same_padding
 from colorgan.nets.patchgan import PatchGAN
 from colorgan.nets.unet import UNet
+from tests.probing import descend, gray, parameters, silent_leaves, spectral_layers, without_gradient
 
 SMALL = {"iizuka": {"global_size": 32}, "koala": {"body": "resnet10t", "body_size": 32}}
 NORMS = ["batch", "instance", "spectral", "none"]
@@ -17,44 +18,6 @@ def net_of(name):
     """A small form of a net, built as an experiment builds it."""
     node = OmegaConf.create({"name": name, "size": 32, "width": 4, **SMALL.get(name, {})})
     return construct(NETS, node, channels=2, pretrained=False)
-
-
-def discriminator_of(name):
-    return construct(DISCRIMINATORS, OmegaConf.create({"name": name, "width": 4}), channels=3)
-
-
-def gray(batch, height=32, width=32):
-    return 100 * torch.rand(batch, 1, height, width)
-
-
-def parameters(net):
-    return sum(p.numel() for p in net.parameters())
-
-
-def descend(net, x):
-    """One backward pass of a loss that depends on every output."""
-    out = net(x)
-    (out * torch.randn_like(out)).sum().backward()
-
-
-def without_gradient(net):
-    """Names of what the loss does not reach; a bias before a normalization is one by nature, so biases are left out."""
-    weights = {name: p for name, p in net.named_parameters() if p.requires_grad and not name.endswith("bias")}
-    return [name for name, p in weights.items() if p.grad is None or not p.grad.any()]
-
-
-def silent_leaves(net, x):
-    """Names of the modules without children that a forward pass does not use."""
-    leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
-    fired = set()
-    for name, module in leaves.items():
-        module.register_forward_hook(lambda *_, name=name: fired.add(name))
-    net(x)
-    return leaves.keys() - fired
-
-
-def spectral_layers(net):
-    return [m for m in net.modules() if nn.utils.parametrize.is_parametrized(m, "weight")]
 
 
 def dropouts(net):
@@ -104,41 +67,10 @@ def test_a_picture_gets_the_same_color_alone_and_in_a_batch(name):
     torch.testing.assert_close(net(L), torch.cat([net(one[None]) for one in L]))
 
 
-@pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_a_discriminator_trains_all_its_weights(name):
-    discriminator = discriminator_of(name)
-    descend(discriminator, torch.randn(4, 3, 32, 32))
-    assert not without_gradient(discriminator)
-    assert all(p.grad.isfinite().all() for p in discriminator.parameters())
-
-
-@pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_a_discriminator_uses_all_its_layers(name):
-    assert not silent_leaves(discriminator_of(name), torch.randn(2, 3, 32, 32))
-
-
-@pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_a_discriminator_gives_logits_of_each_picture(name):
-    out = discriminator_of(name)(torch.randn(5, 3, 32, 32))
-    assert out.shape[:2] == (5, 1) and out.min() < 0 < out.max()
-
-
-@pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_a_discriminator_passes_gradients_on_to_the_picture(name):
-    x = torch.randn(2, 3, 32, 32, requires_grad=True)
-    discriminator_of(name)(x).sum().backward()
-    assert x.grad.isfinite().all() and all(x.grad[:, channel].any() for channel in range(3))
-
-
 @pytest.mark.parametrize("size, count", [(32, 16_654_851), (256, 42_023_811)])
 def test_the_unet_is_as_large_as_the_papers(size, count):
     with torch.device("meta"):
         assert parameters(UNet(3, size)) == count
-
-
-def test_the_patchgan_is_as_large_as_the_papers():
-    with torch.device("meta"):
-        assert parameters(PatchGAN(4)) == 2_767_553
 
 
 @pytest.mark.parametrize(
@@ -230,11 +162,6 @@ def test_dropout_acts_in_training_only():
     assert not torch.equal(net(L), net(L))
     net.eval()
     assert torch.equal(net(L), net(L))
-
-
-@pytest.mark.parametrize("size, logits", [(256, 32), (32, 4)])
-def test_the_patchgan_judges_one_patch_every_eight_pixels(size, logits):
-    assert PatchGAN(3, 4)(torch.randn(2, 3, size, size)).shape == (2, 1, logits, logits)
 
 
 def test_same_padding_is_tensorflows():

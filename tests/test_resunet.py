@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from colorgan.nets.compact import Compact
 from colorgan.nets.resunet import ResUNet
 
 
@@ -24,18 +23,3 @@ def test_a_block_starts_as_the_identity():
 def test_a_net_of_nothing_is_refused(wrong):
     with pytest.raises(ValueError, match="=".join(map(str, *wrong.items()))):
         ResUNet(2, **wrong)
-
-
-def test_the_compact_discriminator_gives_a_logit_for_each_16_pixels():
-    assert Compact(3, width=4)(torch.rand(2, 3, 64, 37)).shape == (2, 1, 4, 3)
-    with pytest.raises(ValueError, match="width=0"):
-        Compact(3, width=0)
-
-
-def test_it_sees_each_pixel_of_lightness_and_the_mean_of_color():
-    judge = Compact(3, width=4).eval()
-    x = torch.rand(1, 3, 32, 32)
-    for channel, moved in ((0, True), (1, False)):
-        rolled = x.clone()  # the same values in another order within each 4x4
-        rolled[:, channel] = x[:, channel].unflatten(1, (8, 4)).flip(2).flatten(1, 2)
-        assert torch.allclose(judge(x), judge(rolled), atol=1e-6) is not moved

@@ -1,4 +1,7 @@
-"""Every net by its name in an experiment. A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes."""
+"""Every net by its name in an experiment.
+
+A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes, a discriminator Lab (B, 3, H, W) to logits.
+"""
 
 from colorgan.nets.compact import Compact
 from colorgan.nets.fusion import Fusion
@@ -6,6 +9,7 @@ from colorgan.nets.hypercolumn import Hypercolumn
 from colorgan.nets.iizuka import Iizuka
 from colorgan.nets.koala import Koala
 from colorgan.nets.patchgan import PatchGAN
+from colorgan.nets.projected import Projected
 from colorgan.nets.resnet18 import ResNet18
 from colorgan.nets.resunet import ResUNet
 from colorgan.nets.unet import UNet
@@ -21,4 +25,4 @@ NETS = {
     "fusion": Fusion,
     "koala": Koala,
 }
-DISCRIMINATORS = {"patchgan": PatchGAN, "compact": Compact}
+DISCRIMINATORS = {"patchgan": PatchGAN, "compact": Compact, "projected": Projected}

@@ -3,6 +3,7 @@
 import math
 from typing import Literal, get_args
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -26,6 +27,11 @@ def dcgan_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm = "none") -> nn.
     if norm == "none":
         return conv
     raise ValueError(f"norm={norm}: there are {', '.join(get_args(Norm))}")
+
+
+def scale_lab(lab: Tensor) -> Tensor:
+    """Lab (B, 3, H, W), scaled to about [-1, 1]."""
+    return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / 110], dim=1)
 
 
 def same_padding() -> nn.Module:

@@ -49,6 +49,8 @@ def make_body(
         given = _read(weights, name)
         if num_classes not in (None, 0, given["num_classes"]):
             raise UserError(f"{weights}: a classifier of {given['num_classes']} classes; say so in the net")
+        if channels > given.get("input_size", [channels])[0]:
+            raise UserError(f"{weights}: it sees no color; experiments/features.yaml trains a classifier that does")
         try:  # with all their classes: timm lets any weights pass where a network has another number of them
             body = make(pretrained=True, pretrained_cfg_overlay=given, num_classes=given["num_classes"])
         except RuntimeError:
@@ -124,7 +126,7 @@ def _read(path: str, name: str) -> dict[str, Any]:
     """What timm shall know of the weights of the body `name` in a file."""
     file = Path(path).expanduser()
     if not file.is_file():
-        raise UserError(f"{path}: no such file of weights")
+        raise UserError(f"{path}: no such file of weights; train it, name another, or set weights=null")
     try:
         if file.suffix == ".safetensors":
             content = safetensors.torch.load_file(file)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorgan.nets.blocks import dcgan_conv, pad_up
+from colorgan.nets.blocks import dcgan_conv, pad_up, scale_lab
 
 SHRINK = 4  # color varies slowly: true color shrunk so far and brought back is hard to tell from the true picture
 
@@ -33,8 +33,8 @@ class Compact(nn.Module):
             dcgan_conv(nn.Conv2d(4 * width, 1, 3, padding=1), "spectral"),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W), lightness first, scaled to about [-1, 1] -> logits (B, 1, H/16, W/16)."""
-        x = pad_up(x, 4 * SHRINK)
+    def forward(self, lab: Tensor) -> Tensor:
+        """Lab (B, 3, H, W) -> logits (B, 1, H/16, W/16)."""
+        x = pad_up(scale_lab(lab), 4 * SHRINK)
         lightness, color = F.pixel_unshuffle(x[:, :1], SHRINK), F.avg_pool2d(x[:, 1:], SHRINK)
         return self.layers(torch.cat([lightness, color], dim=1))

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from colorgan.nets.blocks import Norm, dcgan_conv, same_padding
+from colorgan.nets.blocks import Norm, dcgan_conv, same_padding, scale_lab
 
 
 class PatchGAN(nn.Module):
@@ -35,6 +35,6 @@ class PatchGAN(nn.Module):
             dcgan_conv(nn.Conv2d(8 * width, 1, 4), plain),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W), scaled to about [-1, 1] -> logits (B, 1, H/8, W/8)."""
-        return self.layers(x)
+    def forward(self, lab: Tensor) -> Tensor:
+        """Lab (B, 3, H, W) -> logits (B, 1, H/8, W/8)."""
+        return self.layers(scale_lab(lab))

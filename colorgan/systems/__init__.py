@@ -43,12 +43,14 @@ def build(experiment: DictConfig, fresh: bool) -> System:
     if "net" in takes:
         parts["codec"] = codec = config.construct(CODECS, experiment.codec)
         parts["net"] = config.construct(NETS, experiment.net, channels=codec.channels, **start)
-    body = experiment.net if "net" in takes else experiment.system
-    untrained = fresh and not experiment.pretrained and not body.get("weights")
-    if untrained and "pretrained" in inspect.signature((NETS | SYSTEMS)[body.name]).parameters:
-        log.warning("pretrained=false: the body of '%s' starts from random weights", body.name)
     if "discriminator" in takes:
-        parts["discriminator"] = config.construct(DISCRIMINATORS, experiment.discriminator, channels=3)
+        parts["discriminator"] = config.construct(DISCRIMINATORS, experiment.discriminator, channels=3, **start)
+    for key, table in (("system", SYSTEMS), ("net", NETS), ("discriminator", DISCRIMINATORS)):
+        part = experiment[key]
+        used = key == "system" or key in takes
+        untrained = fresh and not experiment.pretrained and not part.get("weights")
+        if used and untrained and "pretrained" in inspect.signature(table[part.name]).parameters:
+            log.warning("pretrained=false: the body of '%s' starts from random weights", part.name)
     return config.construct(SYSTEMS, experiment.system, **parts)
 
 

@@ -1,5 +1,7 @@
 """The conditional GAN: a net that colors, against a discriminator that sees gray and color together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -55,7 +57,7 @@ class Adversarial(Colorizer):
 
     def judge(self, L: Tensor, ab: Tensor) -> Tensor:
         """L (B, 1, H, W), ab (B, 2, H, W) in Lab units -> the discriminator's logits for the pair."""
-        return self.discriminator(torch.cat([L / 50 - 1, ab / 110], dim=1))
+        return self.discriminator(torch.cat([L, ab], dim=1))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
@@ -83,11 +85,23 @@ class Adversarial(Colorizer):
 
     def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: Tensor) -> None:
         """One step of the generator; the discriminator passes gradients on and takes none."""
-        self.discriminator.requires_grad_(False)
-        adversarial = self.generator_loss(self.judge(L, fake))
-        color = self.codec.loss(out, L, ab)
-        loss = adversarial + self.color_weight * color
-        self.descend("generator", loss)
-        self.discriminator.requires_grad_(True)
+        with frozen(self.discriminator):
+            adversarial = self.generator_loss(self.judge(L, fake))
+            color = self.codec.loss(out, L, ab)
+            loss = adversarial + self.color_weight * color
+            self.descend("generator", loss)
         values = {"generator_loss": loss, "adversarial_loss": adversarial, "color_loss": color}
         self.log_train({key: value.detach() for key, value in values.items()})
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Within it the weights of a network take no gradients; then those that did, do again."""
+    weights = [p for p in net.parameters() if p.requires_grad]
+    try:
+        for p in weights:
+            p.requires_grad_(False)
+        yield
+    finally:
+        for p in weights:
+            p.requires_grad_(True)

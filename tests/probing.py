@@ -1,0 +1,38 @@
+"""Inputs for nets and discriminators, and what a pass through one tells."""
+
+import torch
+from torch import nn
+
+
+def gray(batch, height=32, width=32):
+    return 100 * torch.rand(batch, 1, height, width)
+
+
+def parameters(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def descend(net, x):
+    """One backward pass of a loss that depends on every output."""
+    out = net(x)
+    (out * torch.randn_like(out)).sum().backward()
+
+
+def without_gradient(net):
+    """Names of what the loss does not reach; a bias before a normalization is one by nature, so biases are left out."""
+    weights = {name: p for name, p in net.named_parameters() if p.requires_grad and not name.endswith("bias")}
+    return [name for name, p in weights.items() if p.grad is None or not p.grad.any()]
+
+
+def silent_leaves(net, x):
+    """Names of the modules without children that a forward pass does not use."""
+    leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
+    fired = set()
+    for name, module in leaves.items():
+        module.register_forward_hook(lambda *_, name=name: fired.add(name))
+    net(x)
+    return leaves.keys() - fired
+
+
+def spectral_layers(net):
+    return [m for m in net.modules() if nn.utils.parametrize.is_parametrized(m, "weight")]

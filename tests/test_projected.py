@@ -1,0 +1,99 @@
+import pytest
+import torch
+
+from colorgan import config
+from colorgan.errors import UserError
+from colorgan.nets.projected import Projected
+from colorgan.systems import TABLES, build
+from tests.conftest import TINY, tiny
+
+BODY = "resnet10t"
+
+
+def lab(n=2, height=32, width=32):
+    return torch.cat([100 * torch.rand(n, 1, height, width), 30 * torch.randn(n, 2, height, width)], dim=1)
+
+
+def make(**options):
+    return Projected(3, **{"pretrained": False, "body": BODY, "width": 4, **options})
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    """Saves the checkpoint of a classifier that sees color, or gray; returns its path and its averaged net."""
+
+    def save(color=True):
+        items = [f"system.color={color}", f"system.body={BODY}", "system.classes=3", *tiny("experiments/judge.yaml")]
+        experiment = config.load("experiments/judge.yaml", [i for i in items if "width" not in i], TABLES)
+        model = build(experiment, fresh=False)
+        for p in model.ema.parameters():
+            p.data.normal_(0, 0.1)
+        torch.save({"experiment": config.plain(experiment), "state_dict": model.state_dict()}, tmp_path / "body.ckpt")
+        return str(tmp_path / "body.ckpt"), model.ema.module
+
+    return save
+
+
+@pytest.mark.parametrize("height, width", [(32, 32), (37, 91), (8, 64)])
+def test_each_feature_map_gives_logits(height, width):
+    assert make()(lab(2, height, width)).shape == (2, 4, 8, 8)
+
+
+def test_each_map_has_the_same_say():
+    discriminator, said = make(), []
+    for critic in discriminator.critics:
+        critic.register_forward_hook(lambda module, inputs, out: said.append(out))
+    logits = discriminator(lab())
+    assert [out.shape[-1] for out in said] == [8, 4, 2, 1]
+    torch.testing.assert_close(logits.mean(), torch.stack([out.mean() for out in said]).mean())
+
+
+def test_the_body_is_the_averaged_net_of_our_classifier(classifier):
+    path, net = classifier()
+    body = make(weights=path).body
+    for name, value in net.named_parameters():
+        if not name.startswith("fc."):
+            assert torch.equal(body.get_parameter(name), value)
+
+
+def test_a_classifier_that_sees_no_color_is_refused(classifier):
+    path, _ = classifier(color=False)
+    with pytest.raises(UserError, match=r"sees no color; experiments/features\.yaml"):
+        make(weights=path)
+
+
+def test_weights_that_are_missing_are_one_line_with_the_way_out(tmp_path):
+    with pytest.raises(UserError, match=r"a\.ckpt: no such file of weights; .*weights=null"):
+        make(weights=str(tmp_path / "a.ckpt"))
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"width": 0}])
+def test_a_size_of_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match="=".join(map(str, *wrong.items()))):
+        make(**wrong)
+
+
+def test_a_body_of_few_feature_maps_is_refused():
+    with pytest.raises(ValueError, match="body=visformer_tiny: has no 4 feature maps"):
+        make(body="visformer_tiny")
+
+
+def test_training_changes_the_critics_and_never_the_body():
+    items = [*TINY, "discriminator=projected", f"discriminator.body={BODY}", "pretrained=false"]
+    model = build(config.load("experiments/gan.yaml", items, TABLES), fresh=True).train()
+    optimizers, _ = model.configure_optimizers()
+    model.optimizers = lambda: optimizers
+    model.manual_backward = lambda loss: loss.backward()
+    model.log_train = lambda values: None
+    before = {name: value.clone() for name, value in model.discriminator.state_dict().items()}
+    for step in range(2):
+        model.training_step({"rgb": torch.rand(2, 3, 32, 32)}, step)
+    changed = {k for k, v in model.discriminator.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed and not [name for name in changed if name.startswith("body.")]
+    assert not [p for p in model.discriminator.body.parameters() if p.requires_grad]
+
+
+def test_a_body_without_weights_is_told(caplog):
+    items = [*TINY, "discriminator=projected", f"discriminator.body={BODY}", "pretrained=false"]
+    build(config.load("experiments/gan.yaml", items, TABLES), fresh=True)
+    assert "the body of 'projected' starts from random weights" in caplog.text
