@@ -12,9 +12,9 @@ def parameters(net):
     return sum(p.numel() for p in net.parameters())
 
 
-def descend(net, x):
+def descend(call, x):
     """One backward pass of a loss that depends on every output."""
-    out = net(x)
+    out = call(x)
     (out * torch.randn_like(out)).sum().backward()
 
 
@@ -24,13 +24,13 @@ def without_gradient(net):
     return [name for name, p in weights.items() if p.grad is None or not p.grad.any()]
 
 
-def silent_leaves(net, x):
-    """Names of the modules without children that a forward pass does not use."""
+def silent_leaves(net, call, x):
+    """Names of the modules of `net` without children that `call(x)` does not use."""
     leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
     fired = set()
     for name, module in leaves.items():
         module.register_forward_hook(lambda *_, name=name: fired.add(name))
-    net(x)
+    call(x)
     return leaves.keys() - fired
 
 

@@ -16,34 +16,46 @@ def discriminator_of(name):
     return construct(DISCRIMINATORS, node, channels=3, pretrained=False)
 
 
-def lab(batch):
-    return torch.cat([gray(batch), 30 * torch.randn(batch, 2, 32, 32)], dim=1)
+def lab(batch, height=32, width=32):
+    return torch.cat([gray(batch, height, width), 30 * torch.randn(batch, 2, height, width)], dim=1)
+
+
+def judging(discriminator):
+    """Lab to logits."""
+    return lambda lab: discriminator(discriminator.look(lab))
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_a_discriminator_trains_all_its_weights(name):
     discriminator = discriminator_of(name)
-    descend(discriminator, lab(4))
+    descend(judging(discriminator), lab(4))
     assert not without_gradient(discriminator)
     assert all(p.grad.isfinite().all() for p in discriminator.parameters() if p.requires_grad)
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_a_discriminator_uses_all_its_layers(name):
-    silent = silent_leaves(discriminator_of(name), lab(2))
+    discriminator = discriminator_of(name)
+    silent = silent_leaves(discriminator, judging(discriminator), lab(2))
     assert not [leaf for leaf in silent if not leaf.startswith("body.")]  # a body ends in a classifier
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_a_discriminator_gives_logits_of_each_picture(name):
-    out = discriminator_of(name)(lab(5))
+    out = judging(discriminator_of(name))(lab(5))
     assert len(out) == 5 and out.min() < 0 < out.max()
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_what_a_discriminator_sees_depends_on_nothing_that_it_learns(name):
+    seen = discriminator_of(name).look(lab(2))
+    assert seen and not any(maps.requires_grad for maps in seen)
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_a_discriminator_passes_gradients_on_to_the_picture(name):
     x = lab(2).requires_grad_()
-    discriminator_of(name)(x).sum().backward()
+    judging(discriminator_of(name))(x).sum().backward()
     assert x.grad.isfinite().all() and all(x.grad[:, channel].any() for channel in range(3))
 
 
@@ -54,18 +66,18 @@ def test_the_patchgan_is_as_large_as_the_papers():
 
 @pytest.mark.parametrize("size, logits", [(256, 32), (32, 4)])
 def test_the_patchgan_judges_one_patch_every_eight_pixels(size, logits):
-    assert PatchGAN(3, 4)(torch.randn(2, 3, size, size)).shape == (2, 1, logits, logits)
+    assert judging(PatchGAN(3, 4))(lab(2, size, size)).shape == (2, 1, logits, logits)
 
 
 def test_the_compact_discriminator_gives_a_logit_for_each_16_pixels():
-    assert Compact(3, width=4)(torch.rand(2, 3, 64, 37)).shape == (2, 1, 4, 3)
+    assert judging(Compact(3, width=4))(lab(2, 64, 37)).shape == (2, 1, 4, 3)
     with pytest.raises(ValueError, match="width=0"):
         Compact(3, width=0)
 
 
 def test_it_sees_each_pixel_of_lightness_and_the_mean_of_color():
-    judge = Compact(3, width=4).eval()
-    x = torch.rand(1, 3, 32, 32)
+    judge = judging(Compact(3, width=4).eval())
+    x = lab(1)
     for channel, moved in ((0, True), (1, False)):
         rolled = x.clone()  # the same values in another order within each 4x4
         rolled[:, channel] = x[:, channel].unflatten(1, (8, 4)).flip(2).flatten(1, 2)

@@ -47,7 +47,8 @@ def test_a_net_trains_all_its_weights(name):
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_uses_all_its_layers(name):
-    assert not silent_leaves(net_of(name), gray(2))
+    net = net_of(name)
+    assert not silent_leaves(net, net, gray(2))
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -108,7 +109,7 @@ def test_the_unet_keeps_height_and_width(height, width, norm):
 @pytest.mark.parametrize("cls, args", [(UNet, (2, 32, 4)), (PatchGAN, (1, 4))])
 def test_each_norm_trains(cls, args, norm):
     net = cls(*args, norm=norm)
-    descend(net, gray(4))
+    descend(net, gray(4) if cls is UNet else [gray(4)])
     assert not without_gradient(net)
 
 
@@ -136,7 +137,7 @@ def test_spectral_norm_bounds_the_largest_singular_value(cls, args):
     for layer in spectral_layers(net):
         layer.parametrizations.weight.original.data.mul_(100)
     for _ in range(30):
-        net(gray(2))
+        net(gray(2) if cls is UNet else [gray(2)])
     net.eval()
     for layer in spectral_layers(net):
         weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
@@ -171,6 +172,6 @@ def test_same_padding_is_tensorflows():
 
 def test_a_patch_is_70_pixels_wide():
     x = torch.randn(1, 3, 128, 128, requires_grad=True)
-    PatchGAN(3, 4, "none")(x)[0, 0, 8, 8].backward()
+    PatchGAN(3, 4, "none")([x])[0, 0, 8, 8].backward()
     rows, columns = (x.grad.abs().sum((0, 1, axis)).nonzero() for axis in (3, 2))
     assert (len(rows), len(columns)) == (70, 70)

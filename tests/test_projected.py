@@ -36,14 +36,15 @@ def classifier(tmp_path):
 
 @pytest.mark.parametrize("height, width", [(32, 32), (37, 91), (8, 64)])
 def test_each_feature_map_gives_logits(height, width):
-    assert make()(lab(2, height, width)).shape == (2, 4, 8, 8)
+    discriminator = make()
+    assert discriminator(discriminator.look(lab(2, height, width))).shape == (2, 4, 8, 8)
 
 
 def test_each_map_has_the_same_say():
     discriminator, said = make(), []
     for critic in discriminator.critics:
         critic.register_forward_hook(lambda module, inputs, out: said.append(out))
-    logits = discriminator(lab())
+    logits = discriminator(discriminator.look(lab()))
     assert [out.shape[-1] for out in said] == [8, 4, 2, 1]
     torch.testing.assert_close(logits.mean(), torch.stack([out.mean() for out in said]).mean())
 

@@ -40,7 +40,7 @@ def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
     model = system()
     L, ab = split(batch()["rgb"])
     generator, discriminator = weights(model.net), weights(model.discriminator)
-    model.step_discriminator(L, ab, model.codec.decode(model.net(L), L).detach())
+    model.step_discriminator(model.look(L, ab), model.look(L, model.codec.decode(model.net(L), L).detach()))
     assert same(generator, model.net)
     assert not same(discriminator, model.discriminator)
 
@@ -50,7 +50,7 @@ def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
     L, ab = split(batch()["rgb"])
     generator, discriminator = weights(model.net), weights(model.discriminator)
     out = model.net(L)
-    model.step_generator(L, ab, out, model.codec.decode(out, L))
+    model.step_generator(L, ab, out, model.look(L, model.codec.decode(out, L)))
     assert not same(generator, model.net)
     assert same(discriminator, model.discriminator)
     assert all(parameter.grad is None for parameter in model.discriminator.parameters())

@@ -1,6 +1,7 @@
 """Every net by its name in an experiment.
 
-A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes, a discriminator Lab (B, 3, H, W) to logits.
+A net maps L (B, 1, H, W) in [0, 100] to what its codec decodes. A discriminator maps what its `look` sees of Lab
+(B, 3, H, W) to logits: whatever it does not learn is in `look`, so that one look serves both of a GAN's steps.
 """
 
 from colorgan.nets.compact import Compact

@@ -33,8 +33,12 @@ class Compact(nn.Module):
             dcgan_conv(nn.Conv2d(4 * width, 1, 3, padding=1), "spectral"),
         )
 
-    def forward(self, lab: Tensor) -> Tensor:
-        """Lab (B, 3, H, W) -> logits (B, 1, H/16, W/16)."""
+    def look(self, lab: Tensor) -> list[Tensor]:
+        """Lab (B, 3, H, W) -> what `forward` judges."""
         x = pad_up(scale_lab(lab), 4 * SHRINK)
         lightness, color = F.pixel_unshuffle(x[:, :1], SHRINK), F.avg_pool2d(x[:, 1:], SHRINK)
-        return self.layers(torch.cat([lightness, color], dim=1))
+        return [torch.cat([lightness, color], dim=1)]
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """What `look` gives -> logits (B, 1, H/16, W/16)."""
+        return self.layers(*maps)

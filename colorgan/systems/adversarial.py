@@ -55,24 +55,24 @@ class Adversarial(Colorizer):
     def parts(self) -> dict[str, tuple[nn.Module, float]]:
         return {"generator": (self.net, 1.0), "discriminator": (self.discriminator, self.discriminator_lr)}
 
-    def judge(self, L: Tensor, ab: Tensor) -> Tensor:
-        """L (B, 1, H, W), ab (B, 2, H, W) in Lab units -> the discriminator's logits for the pair."""
-        return self.discriminator(torch.cat([L, ab], dim=1))
+    def look(self, L: Tensor, ab: Tensor) -> list[Tensor]:
+        """L (B, 1, H, W), ab (B, 2, H, W) in Lab units -> what the discriminator judges of the pair."""
+        return self.discriminator.look(torch.cat([L, ab], dim=1))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
         out = self.predict(L, batch)
-        fake = self.decode(out, L)
-        self.step_discriminator(L, ab, fake.detach())
+        fake = self.look(L, self.decode(out, L))
+        self.step_discriminator(self.look(L, ab), [maps.detach() for maps in fake])
         for step in range(self.generator_steps):
             if step:
                 out = self.predict(L, batch)
-                fake = self.decode(out, L)
+                fake = self.look(L, self.decode(out, L))
             self.step_generator(L, ab, out, fake)
 
-    def step_discriminator(self, L: Tensor, ab: Tensor, fake: Tensor) -> None:
-        """One step of the discriminator; `fake` carries no gradient, so the generator stays as it is."""
-        real_logits, fake_logits = self.judge(L, ab), self.judge(L, fake)
+    def step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
+        """One step of the discriminator; what it sees carries no gradient, so the generator stays as it is."""
+        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
         loss = self.discriminator_loss(real_logits, fake_logits, self.real_label)
         self.descend("discriminator", loss)
         self.log_train(
@@ -83,10 +83,10 @@ class Adversarial(Colorizer):
             }
         )
 
-    def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: Tensor) -> None:
+    def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: list[Tensor]) -> None:
         """One step of the generator; the discriminator passes gradients on and takes none."""
         with frozen(self.discriminator):
-            adversarial = self.generator_loss(self.judge(L, fake))
+            adversarial = self.generator_loss(self.discriminator(fake))
             color = self.codec.loss(out, L, ab)
             loss = adversarial + self.color_weight * color
             self.descend("generator", loss)
