@@ -122,10 +122,13 @@ def test_a_flat_picture_is_not_said_to_be_another(album):
 
 @pytest.fixture
 def checkpoints(monkeypatch):
-    """Checkpoints that are read as (name, epoch): checkpoints({path: (name, epoch)})."""
+    """Checkpoints that are read as (name, epoch): checkpoints({path: (name, epoch)}); released ones have no epoch."""
 
     def write(contents):
-        known = {Path(path): {"experiment": {"name": n}, "epoch": epoch} for path, (n, epoch) in contents.items()}
+        known = {
+            Path(path): {"experiment": {"name": n}} | ({} if epoch is None else {"epoch": epoch})
+            for path, (n, epoch) in contents.items()
+        }
         monkeypatch.setattr(painters.checkpoint, "read", lambda path: known[path])
         monkeypatch.setattr(painters, "load", lambda path, device: Echo())
         return list(known)
@@ -140,6 +143,7 @@ def checkpoints(monkeypatch):
         ({"a/best.ckpt": ("gan", 3), "b/best.ckpt": ("unet", 3)}, ["gan", "unet"]),
         ({"a/best.ckpt": ("gan", 3), "a/last.ckpt": ("gan", 7)}, ["gan epoch 3", "gan epoch 7"]),
         ({"a/best.ckpt": ("gan", 3), "b/best.ckpt": ("gan", 3)}, ["a/best", "b/best"]),
+        ({"a/best.ckpt": ("gan", 3), "gan.ckpt": ("gan", None)}, ["gan epoch 3", "gan"]),
     ],
 )
 def test_every_checkpoint_has_a_name_of_its_own(album, checkpoints, contents, names):

@@ -147,12 +147,15 @@ def to_bytes(rgb: Tensor) -> Tensor:
 
 
 def _model_names(paths: list[Path]) -> list[str]:
-    """The experiment's name; of several checkpoints of one run with the epoch, so that each has its own."""
+    """The experiment's name; of several checkpoints of one run with the epoch, so that each has its own.
+
+    What `colorgan.release` hands on has no epoch.
+    """
     contents = [checkpoint.read(path) for path in paths]
     names = [content["experiment"]["name"] for content in contents]
     ambiguous = {name for name, count in Counter(names).items() if count > 1}
     named = [
-        f"{name} epoch {content['epoch']}" if name in ambiguous else name
+        f"{name} epoch {content['epoch']}" if name in ambiguous and "epoch" in content else name
         for name, content in zip(names, contents, strict=True)
     ]
     ambiguous = {name for name, count in Counter(named).items() if count > 1}
