@@ -11,7 +11,6 @@ class Data:
     name: str = "photos"
     root: str | None = None  # folder of the photographs, or where a public set is kept
     size: int = 64  # pixels of the square that the net sees
-    first_size: int | None = None  # of the square in the first half of the training; default: size
     batch_size: int = 16  # pictures a batch and process
     workers: int = 2  # decoding processes
     cache: Literal["none", "ram"] = "ram"  # ram: each picture is decoded once

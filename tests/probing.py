@@ -8,6 +8,10 @@ def gray(batch, height=32, width=32):
     return 100 * torch.rand(batch, 1, height, width)
 
 
+def lab(batch, height=32, width=32):
+    return torch.cat([gray(batch, height, width), 30 * torch.randn(batch, 2, height, width)], dim=1)
+
+
 def parameters(net):
     return sum(p.numel() for p in net.parameters())
 

@@ -20,7 +20,6 @@ class Node:
     """The experiment's `data` node."""
 
     size: int = 16
-    first_size: int | None = None
     batch_size: int = 4
     workers: int = 0
     cache: str = "ram"
@@ -36,14 +35,10 @@ class Recorder(pl.LightningModule):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.seen, self.validated, self.sides = [], [], []
-
-    def progress(self):
-        return self.current_epoch / self.trainer.max_epochs
+        self.seen, self.validated = [], []
 
     def training_step(self, batch, batch_idx):
         assert batch["rgb"].dtype == torch.float32 and 0 <= batch["rgb"].min() and batch["rgb"].max() <= 1
-        self.sides.append(batch["rgb"].shape[-1])
         self.seen.append((self.current_epoch, batch_idx, batch["index"].tolist(), batch["rgb"].double().sum().item()))
         return self.weight * batch["rgb"].mean()
 
@@ -189,22 +184,13 @@ def test_a_look_at_the_training_pictures_is_spread_in_batches_and_not_augmented(
     assert torch.equal(batches[0]["rgb"], next(photos(batch_size=4).look(10))["rgb"])
 
 
-def test_the_first_half_of_the_training_sees_smaller_pictures(tmp_path):
-    run = fit(photos(first_size=8), 2, tmp_path)
-    assert run.sides == [8] * 4 + [16] * 4
-    assert run.validated == fit(photos(), 2, tmp_path).validated
-
-
 def test_a_fingerprint_tells_sets_and_sizes_apart():
     same = photos().fingerprint()
     assert same == photos().fingerprint()
     assert len({same, photos(size=17).fingerprint(), photos(crops=5).fingerprint()}) == 3
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"size": 0}, {"first_size": 0}, {"first_size": 17}, {"batch_size": 0}, {"workers": -1}, {"smallest_crop": 0.0}],
-)
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"batch_size": 0}, {"workers": -1}, {"smallest_crop": 0.0}])
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(UserError, match=f"data.{next(iter(wrong))}="):
         photos(**wrong)

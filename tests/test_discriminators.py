@@ -6,7 +6,7 @@ from colorgan.config import construct
 from colorgan.nets import DISCRIMINATORS
 from colorgan.nets.compact import Compact
 from colorgan.nets.patchgan import PatchGAN
-from tests.probing import descend, gray, parameters, silent_leaves, without_gradient
+from tests.probing import descend, lab, parameters, silent_leaves, without_gradient
 
 SMALL = {"projected": {"body": "resnet10t"}}
 
@@ -14,10 +14,6 @@ SMALL = {"projected": {"body": "resnet10t"}}
 def discriminator_of(name):
     node = OmegaConf.create({"name": name, "width": 4, **SMALL.get(name, {})})
     return construct(DISCRIMINATORS, node, channels=3, pretrained=False)
-
-
-def lab(batch, height=32, width=32):
-    return torch.cat([gray(batch, height, width), 30 * torch.randn(batch, 2, height, width)], dim=1)
 
 
 def judging(discriminator):

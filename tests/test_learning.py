@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 """Every system learns eight photographs by heart: catches a net that cannot learn."""
 
 import pytest
@@ -43,6 +45,7 @@ def test_a_system_learns_eight_photographs(name):
     model = build(experiment, fresh=True)
     optimizers, _ = model.configure_optimizers()
     model.optimizers = lambda: optimizers
+    model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
     model.log_train = lambda values: None
     batch = photographs()

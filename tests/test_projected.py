@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -6,12 +8,9 @@ from colorgan.errors import UserError
 from colorgan.nets.projected import Projected
 from colorgan.systems import TABLES, build
 from tests.conftest import TINY, tiny
+from tests.probing import lab
 
 BODY = "resnet10t"
-
-
-def lab(n=2, height=32, width=32):
-    return torch.cat([100 * torch.rand(n, 1, height, width), 30 * torch.randn(n, 2, height, width)], dim=1)
 
 
 def make(**options):
@@ -44,7 +43,7 @@ def test_each_map_has_the_same_say():
     discriminator, said = make(), []
     for critic in discriminator.critics:
         critic.register_forward_hook(lambda module, inputs, out: said.append(out))
-    logits = discriminator(discriminator.look(lab()))
+    logits = discriminator(discriminator.look(lab(2)))
     assert [out.shape[-1] for out in said] == [8, 4, 2, 1]
     torch.testing.assert_close(logits.mean(), torch.stack([out.mean() for out in said]).mean())
 
@@ -84,6 +83,7 @@ def test_training_changes_the_critics_and_never_the_body():
     model = build(config.load("experiments/gan.yaml", items, TABLES), fresh=True).train()
     optimizers, _ = model.configure_optimizers()
     model.optimizers = lambda: optimizers
+    model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
     model.log_train = lambda values: None
     before = {name: value.clone() for name, value in model.discriminator.state_dict().items()}

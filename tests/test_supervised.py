@@ -1,4 +1,5 @@
 import csv
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,6 +62,7 @@ def test_any_net_takes_any_codec_in_any_system(net, codec, system):
     model = build(config.load("experiments/gan.yaml", [*names, *small], TABLES), fresh=True)
     optimizers, _ = model.configure_optimizers()
     model.optimizers = lambda: optimizers
+    model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
     logged = {}
     model.log_train = logged.update

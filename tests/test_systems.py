@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -17,6 +19,7 @@ def system():
         model = build(config.load("experiments/gan.yaml", [*TINY, *overrides], TABLES), fresh=False)
         optimizers, _ = model.configure_optimizers()
         model.optimizers = lambda: optimizers
+        model._trainer = SimpleNamespace(optimizers=optimizers)
         model.manual_backward = lambda loss: loss.backward()
         model.log_train = lambda values: None
         return model

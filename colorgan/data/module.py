@@ -117,14 +117,9 @@ class PhotographData(pl.LightningDataModule):
         """A uint8 batch of training pictures, with near-gray ones replaced, cropped, flipped and aged."""
         if self.data.near_gray > 0:
             batch = self._leave_out_near_gray(batch)
-        rgb = augment.random_resized_crop(_as_float(batch)["rgb"], self._side(), self.data.smallest_crop, generator)
+        rgb = augment.random_resized_crop(_as_float(batch)["rgb"], self.data.size, self.data.smallest_crop, generator)
         rgb = augment.flip(rgb, generator) if self.data.flip else rgb
         return {**batch, "rgb": age(rgb, self.data.aging, generator) if self.data.aging else rgb}
-
-    def _side(self) -> int:
-        """Of the square that training sees now: small ones cost less, and teach what is large in a picture."""
-        first = self.data.first_size
-        return first if first and self.trainer.lightning_module.progress() < 0.5 else self.data.size
 
     def report(self) -> str | None:
         """One line on files that could not be read and pictures left out so far; None if there is nothing new."""
@@ -191,8 +186,6 @@ def _check(data: Any) -> None:
     for key in ("size", "batch_size"):
         if getattr(data, key) < 1:
             raise UserError(f"data.{key}={getattr(data, key)}: needs at least 1")
-    if data.first_size is not None and not 1 <= data.first_size <= data.size:
-        raise UserError(f"data.first_size={data.first_size}: at least 1, and at most data.size={data.size}")
     if data.workers < 0:
         raise UserError(f"data.workers={data.workers}: 0 decodes in the training process, more in as many others")
     if not 0 < data.smallest_crop <= 1:

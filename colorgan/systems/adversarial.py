@@ -1,7 +1,5 @@
 """The conditional GAN: a net that colors, against a discriminator that sees gray and color together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -85,23 +83,10 @@ class Adversarial(Colorizer):
 
     def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: list[Tensor]) -> None:
         """One step of the generator; the discriminator passes gradients on and takes none."""
-        with frozen(self.discriminator):
+        with self.toggled_optimizer(self._optimizers()[0]):  # that of the generator
             adversarial = self.generator_loss(self.discriminator(fake))
             color = self.codec.loss(out, L, ab)
             loss = adversarial + self.color_weight * color
             self.descend("generator", loss)
         values = {"generator_loss": loss, "adversarial_loss": adversarial, "color_loss": color}
         self.log_train({key: value.detach() for key, value in values.items()})
-
-
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
-    """Within it the weights of a network take no gradients; then those that did, do again."""
-    weights = [p for p in net.parameters() if p.requires_grad]
-    try:
-        for p in weights:
-            p.requires_grad_(False)
-        yield
-    finally:
-        for p in weights:
-            p.requires_grad_(True)

@@ -60,7 +60,7 @@ class Colorizer(System):
     def on_fit_start(self) -> None:
         """Opens the cache of a net's frozen embedding, if each picture looks the same in every epoch."""
         data = self.experiment.data
-        if hasattr(self.net, "embed") and not data.flip and data.smallest_crop == 1 and data.first_size is None:
+        if hasattr(self.net, "embed") and not data.flip and data.smallest_crop == 1:
             content = self.trainer.datamodule.fingerprint() + digest(self.net.body)
             path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, self.net.embedding_width)
