@@ -1,6 +1,6 @@
-from types import SimpleNamespace
-
 """Every system learns eight photographs by heart: catches a net that cannot learn."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
