@@ -49,6 +49,22 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
         return rgb.clamp(0, 1)
 
 
+def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
+    """As `join`, but a color outside sRGB keeps its chroma, and leaves [0, 1]: a loss can pull it back.
+
+    At the edge of sRGB chroma has no gradient. A discriminator that sees clipped colors can only turn their hue.
+
+    Args:
+        L: (B, 1, H, W) in [0, 100].
+        ab: (B, 2, H, W) in Lab units.
+
+    Returns:
+        (B, 3, H, W) sRGB, float32, not bounded.
+    """
+    with torch.autocast(L.device.type, enabled=False):
+        return lab_to_rgb(torch.cat([L, ab], dim=1).float(), clip=False)
+
+
 def to_hue_chroma(L: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
     """Hue in [0, 1) and chroma in [0, 1] of the sRGB color, (B, 1, H, W) each.
 

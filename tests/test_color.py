@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.color import lab2rgb, rgb2lab
 
-from colorgan.color import join, split
+from colorgan.color import join, join_unbounded, split
 
 # sRGB (D65) -> CIE Lab, from the literature
 PRIMARIES = {
@@ -190,6 +190,17 @@ def test_the_gradient_of_join_is_finite_outside_the_gamut_too(lab):
     lab.requires_grad_()
     joined(lab).sum().backward()
     assert lab.grad.isfinite().all()
+
+
+def test_unbounded_colors_are_those_of_join_in_gamut(rgb):
+    torch.testing.assert_close(join_unbounded(*split(rgb)), join(*split(rgb)), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("color", OUTSIDE)
+def test_the_chroma_of_an_unbounded_color_has_a_gradient(color):
+    lab, factor = pixels([color]), torch.ones((), requires_grad=True)
+    join_unbounded(lab[:, :1], factor * lab[:, 1:]).square().sum().backward()
+    assert factor.grad > 0.1
 
 
 def test_a_batch_of_none_is_none():

@@ -48,6 +48,13 @@ def test_each_map_has_the_same_say():
     torch.testing.assert_close(logits.mean(), torch.stack([out.mean() for out in said]).mean())
 
 
+def test_a_color_looks_the_further_outside_srgb_the_more_chroma_it_has():
+    discriminator = make()
+    cyan = torch.tensor([96.0, -60.0, -20.0])[:, None, None].expand(1, 3, 32, 32)
+    near, far = (discriminator.look(cyan * torch.tensor([1, x, x])[:, None, None])[0] for x in (1.0, 1.5))
+    assert (near - far).abs().mean() > 0.1 * near.abs().mean()
+
+
 def test_the_body_is_the_averaged_net_of_our_classifier(classifier):
     path, net = classifier()
     body = make(weights=path).body

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorgan.color import join
+from colorgan.color import join_unbounded
 from colorgan.nets.bodies import make_body, standardize_rgb
 
 LEVELS = 4  # of the body's feature maps, from the deepest up: in a ResNet those of its four stages
@@ -46,7 +46,7 @@ class Projected(nn.Module):
     def look(self, lab: Tensor) -> list[Tensor]:
         """Lab (B, 3, H, W) -> the feature maps that `forward` judges, the largest first."""
         small = F.interpolate(lab, (self.size, self.size), mode="bilinear", antialias=True)
-        seen = standardize_rgb(join(small[:, :1], small[:, 1:]), self.body.pretrained_cfg)
+        seen = standardize_rgb(join_unbounded(small[:, :1], small[:, 1:]), self.body.pretrained_cfg)
         return self.body.forward_intermediates(seen, indices=LEVELS, intermediates_only=True)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
