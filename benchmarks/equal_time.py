@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-METRICS = ("psnr", "ab_error", "colorfulness", "fid_classifier")
+METRICS = ("psnr", "ab_error", "colorfulness", "fid_classifier", "kid_classifier")
 SEEDS = (0, 1, 2)
 BASELINE = "tutorial"
 

@@ -112,7 +112,9 @@ def test_without_an_internet_every_metric_says_what_is_missing(offline, caplog):
     assert some.why == {
         "lpips": missing,
         "fid": missing,
+        "kid": missing,
         "fid_classifier": judges.NO_CLASSIFIER,
+        "kid_classifier": judges.NO_CLASSIFIER,
         "top1": judges.NO_CLASSIFIER,
     }
     assert some.compare(pictures(1), pictures(0)) == {}
@@ -124,6 +126,7 @@ def test_without_an_internet_every_metric_says_what_is_missing(offline, caplog):
 def test_what_is_skipped_is_not_fetched(offline, caplog, skip):
     why = Judges(Scenes(), ["sea"], frozenset(skip)).why
     assert {key for key, reason in why.items() if reason == f"left out by --skip {key}"} == skip
+    assert why.get("kid") == why.get("fid")
     assert not any(f"--skip {key}" in caplog.text for key in skip)
 
 

@@ -13,9 +13,10 @@ from colorgan.evaluation.results import OF_TRUTH, as_text, summarize, write_csv,
 
 KEYS = (
     "psnr ssim ab_error rmse_ab ciede2000 mae acc2 acc5 auc auc_rebalanced colorfulness colorfulness_ddcolor "
-    "colorfulness_difference lpips fid fid_classifier top1"
+    "colorfulness_difference lpips fid kid fid_classifier kid_classifier top1"
 ).split()
-WHOLE = {"auc_rebalanced", "colorfulness_difference", "fid", "fid_classifier"}  # no value of a single picture
+DISTANCES = {"fid", "kid", "fid_classifier", "kid_classifier"}
+WHOLE = DISTANCES | {"auc_rebalanced", "colorfulness_difference"}  # no value of a single picture
 SYSTEMS = ["gray", "mean color", "gan"]
 WHY = {"lpips": "no network", "top1": "no classifier"}
 
@@ -79,6 +80,7 @@ def test_features_that_equal_the_truths_have_no_distance(judged):
     judged.features["gan"] = judged.features[TRUTH]
     systems = summarize(judged, {}, {})["systems"]
     assert systems["gan"]["fid"]["mean"] == pytest.approx(0, abs=1e-9) and systems["gray"]["fid"]["mean"] > 0.1
+    assert systems["gan"]["kid_classifier"]["mean"] == 0 != systems["gray"]["kid_classifier"]["mean"]
 
 
 def test_the_truth_has_what_needs_no_comparison(judged, results):

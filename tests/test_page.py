@@ -17,7 +17,8 @@ from colorgan.evaluation.page import Shown, number, write_page
 
 NASTY = "</script><img src=x onerror=\"alert('ü')\">"
 SYSTEMS = ("gray", "mean color", "plain", NASTY)
-WHOLE = ("fid", "fid_classifier", "auc_rebalanced", "colorfulness_difference")  # no value of a single picture
+DISTANCES = ("fid", "kid", "fid_classifier", "kid_classifier")
+WHOLE = (*DISTANCES, "auc_rebalanced", "colorfulness_difference")  # no value of a single picture
 WHY = "No <b>weights</b> here."
 SIZE = 16
 COUNT = 6

@@ -126,6 +126,14 @@ METRICS = {
         "Fréchet distance of Inception-v3's 2,048 features to those of the true pictures, 0 and up (Heusel et al. "
         "2017), by torchmetrics and torch-fidelity.",
     ),
+    "kid": Metric(
+        "KID (Inception)",
+        "x 1000",
+        "lower",
+        0.0,
+        "Kernel distance of the same features, without the bias that FID has where pictures are few: about 0, also "
+        "below it, where the sets do not differ (Bińkowski et al. 2018); the estimate for pairs (Gretton et al. 2012).",
+    ),
     "fid_classifier": Metric(
         "FID (own classifier)",
         "",
@@ -133,6 +141,9 @@ METRICS = {
         0.0,
         "Fréchet distance in the features of the given classifier, 0 and up. It does not compare with Inception-FID, "
         "nor with that of another classifier.",
+    ),
+    "kid_classifier": Metric(
+        "KID (own classifier)", "x 1000", "lower", 0.0, "As KID, in the features of the given classifier."
     ),
     "top1": Metric(
         "top-1 (own classifier)",
@@ -146,8 +157,8 @@ METRICS = {
 
 
 def number(metric: str, value: float) -> str:
-    """A value with the digits that its metric deserves: `27.31`, `0.912`; three significant ones of a FID."""
+    """A value with the digits that its metric deserves: `27.31`, `0.912`; three significant ones of FID and KID."""
     digits = 1 if METRICS[metric].unit == "%" else DIGITS.get(metric, 2)
-    if metric.startswith("fid"):
+    if metric.startswith(("fid", "kid")):
         digits = min(3, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0
     return f"{value:z.{digits}f}"

@@ -31,12 +31,14 @@ class Judges:
         self.device = device
         self.classifier = classifier
         if classifier is None:
-            self.why |= {"fid_classifier": NO_CLASSIFIER, "top1": NO_CLASSIFIER}
+            self.why |= dict.fromkeys(("fid_classifier", "kid_classifier", "top1"), NO_CLASSIFIER)
         elif strange := sorted(set(classes) - set(classifier.names)):
             known = ", ".join(classifier.names)
             self.why["top1"] = f"the classifier knows no class '{strange[0]}', but {known}: name sub-folders so"
         self.lpips = self._fetch("lpips", skip, _lpips)
         self.inception = self._fetch("fid", skip, _inception)
+        if self.inception is None:
+            self.why["kid"] = self.why["fid"]
 
     @torch.inference_mode()
     def compare(self, pictures: Tensor, truth: Tensor) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from colorgan.evaluation.bootstrap import Interval, interval, normal_interval
 from colorgan.evaluation.definitions import METRICS, number
 from colorgan.evaluation.frechet import frechet_distance
 from colorgan.evaluation.judging import Judged
+from colorgan.evaluation.kernel import kernel_distance
 from colorgan.evaluation.painters import TRUTH
 
-OF_FEATURES = ("fid", "fid_classifier")
+OF_FEATURES = {"fid": "fid", "kid": "fid", "fid_classifier": "fid_classifier", "kid_classifier": "fid_classifier"}
 OF_TRUTH = ("colorfulness", "colorfulness_ddcolor", "top1")  # what the true pictures have a value of, too
 FEWEST = 10  # pictures that a covariance of features can be made of at all
 
@@ -30,7 +32,7 @@ def summarize(judged: Judged, data: dict[str, Any], why: dict[str, str]) -> dict
 
     Returns:
         {"data": data, "systems": {NAME: {METRIC: {"mean": x, "low": x, "high": x}}}, "truth": {METRIC: ...},
-        "notes": [...]}. A metric that could not be computed is null, with a "why". FID comes from 20 resamples.
+        "notes": [...]}. A metric that could not be computed is null, with a "why". FID and KID come from 20 resamples.
     """
     names = [name for name in judged.scores if name != TRUTH]
     return {
@@ -53,7 +55,9 @@ def _result(judged: Judged, name: str, key: str, why: dict[str, str]) -> dict[st
 
 def _interval(judged: Judged, name: str, key: str, count: int) -> Interval:
     if key in OF_FEATURES:
-        mine, true = (torch.from_numpy(judged.features[system][key]) for system in (name, TRUTH))
+        mine, true = (torch.from_numpy(judged.features[system][OF_FEATURES[key]]) for system in (name, TRUTH))
+        if key.startswith("kid"):
+            return normal_interval(lambda drawn: 1000 * kernel_distance(mine[drawn], true[drawn]), count, -math.inf)
         return normal_interval(lambda drawn: frechet_distance(mine[drawn], true[drawn]), count, least=0.0)
     if key == "auc_rebalanced":
         sums, weights = judged.rebalanced[name], judged.weights
