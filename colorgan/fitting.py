@@ -20,20 +20,25 @@ from colorgan import config
 from colorgan.callbacks import Metrics, RollingCheckpoint, SampleGrid, read_rows
 from colorgan.curves import draw_curves
 from colorgan.errors import UserError
-from colorgan.systems import Colorizer, build, build_data, with_classes
+from colorgan.systems import Colorizer, build, build_data, start_from, with_classes
 
 log = logging.getLogger(__name__)
 LOOK = 1000  # training pictures that a system sees before a fresh start
 
 
 def fit(
-    experiment: DictConfig, checkpoint: Path | None = None, run_id: str | None = None, lr_wins: bool = False
+    experiment: DictConfig,
+    checkpoint: Path | None = None,
+    init: Path | None = None,
+    run_id: str | None = None,
+    lr_wins: bool = False,
 ) -> None:
     """Trains a run to its end.
 
     Args:
         experiment: resolved.
         checkpoint: weights, optimizers, schedules, averages and counters go on from there.
+        init: the averaged net of this checkpoint is where a new run's net starts.
         run_id: the W&B run to continue.
         lr_wins: the experiment's learning rates win over those of the checkpoint.
 
@@ -60,6 +65,8 @@ def fit(
     _write_experiment(experiment, run_dir)
     if checkpoint is None:
         system.look_at(data.look(LOOK))
+    if init:
+        start_from(system, init)
     trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 

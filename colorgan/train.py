@@ -1,4 +1,4 @@
-"""`python -m colorgan.train EXPERIMENT.yaml [--resume] [--from CKPT] [--dry-run] [key=value ...]`."""
+"""`python -m colorgan.train EXPERIMENT.yaml [--resume] [--from CKPT] [--init CKPT] [--dry-run] [key=value ...]`."""
 
 import argparse
 import sys
@@ -34,15 +34,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="back_to", metavar="CKPT", help="go back to this checkpoint; later ones are moved aside"
     )
+    parser.add_argument(
+        "--init", metavar="CKPT", help="start a new run with the averaged net of this checkpoint, of whatever data"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved experiment and stop")
     return parser
 
 
 def _train(args: argparse.Namespace) -> int:
+    if args.init and args.back_to:
+        raise UserError("--init starts a new run and --from goes back in one: give one of them")
     experiment = config.load(args.experiment, args.overrides, TABLES)
     run_dir = Path(experiment.run_dir)
     start = Path(args.back_to) if args.back_to else (runs.newest(run_dir) if args.resume else None)
     content = checkpoint.read(start) if start else {}
+    init = Path(args.init) if args.init and not start else None
+    if init:
+        checkpoint.read(init)  # what cannot be read is said before anything begins
     if content:
         experiment = _continued(experiment, content, args.overrides, start)
     if args.dry_run:
@@ -55,7 +63,7 @@ def _train(args: argparse.Namespace) -> int:
         _make_room(run_dir, start, going_back=bool(args.back_to), resuming=args.resume)
     lr_wins = any(item.startswith(("optim.lr=", "system.discriminator_lr=")) for item in args.overrides)
     run_id = None if args.back_to else content.get("wandb_id")  # W&B does not go back: a new branch is a new run
-    fit(experiment, start, run_id, lr_wins)
+    fit(experiment, start, init, run_id, lr_wins)
     _say_where(experiment)
     return 0
 

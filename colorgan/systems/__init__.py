@@ -121,6 +121,20 @@ def load_judge(path: str | Path, device: str | torch.device = "cpu") -> Classifi
     return model.to(device).eval()
 
 
+def start_from(system: System, path: str | Path) -> None:
+    """Gives a new system's net, and its average, the averaged weights of a checkpoint.
+
+    Raises:
+        UserError: as `load`; a checkpoint of another net.
+    """
+    weights = _read(path)[0].ema.module.state_dict()
+    try:
+        system.net.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{path}: its net is another one than net={system.experiment.net.name} here") from None
+    system.ema.module.load_state_dict(weights)
+
+
 def _read(path: str | Path) -> tuple[System, dict[str, Any]]:
     """The system of a checkpoint, and the checkpoint."""
     content = checkpoint.read(path)
