@@ -48,6 +48,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def factor(text: str) -> float:
+    """A number, 0 or above."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number, 0 or above")
+    return value
+
+
 def new_file(text: str) -> Path:
     """The path of a file to write: never one that is there; its folder is made.
 

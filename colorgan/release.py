@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from colorgan import cli, config, load
-from colorgan.cli import Parser, existing, new_file
+from colorgan.cli import Parser, existing, factor, new_file
+from colorgan.errors import UserError
 from colorgan.systems import Colorizer
 
 OF_THE_MACHINE = ("run_dir", "trainer", "checkpoint", "wandb")  # nodes that say where and how a run ran
@@ -29,21 +30,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("ckpt", type=existing, metavar="CKPT", help="a checkpoint of a training run")
     parser.add_argument("out", type=new_file, metavar="OUT", help="the file to write; never one that is there")
+    parser.add_argument("--saturation", type=factor, default=1.0, help="its colors are so much stronger (%(default)s)")
     return parser
 
 
 def _release(args: argparse.Namespace) -> int:
-    content = shrink(load(args.ckpt))
+    content = shrink(load(args.ckpt), args.saturation)
     torch.save(content, args.out)
-    load(args.out)  # what cannot be read back must not be handed on
+    try:
+        load(args.out)
+    except UserError:  # what cannot be read back must not be handed on
+        args.out.unlink()
+        raise
     digest = hashlib.sha256(Path(args.out).read_bytes()).hexdigest()
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
     return 0
 
 
-def shrink(model: Colorizer) -> dict[str, Any]:
-    """The checkpoint that colors as `model` does: its averaged net under the trained net's names, too, stored once."""
+def shrink(model: Colorizer, saturation: float = 1.0) -> dict[str, Any]:
+    """The checkpoint that colors as `model` does: its averaged net under the trained net's names, too, stored once.
+
+    Args:
+        model: trained.
+        saturation: a factor of the chroma: an average of colors is duller than they are.
+
+    Raises:
+        UserError: another saturation than 1 of a net that does not predict ab itself.
+    """
     experiment = config.plain(model.experiment)
+    codec = experiment["codec"]
+    if saturation != 1:
+        if codec["name"] != "regress":
+            raise UserError(f"--saturation: codec={codec['name']} has no scale of colors; it is for codec=regress")
+        codec["scale"] *= saturation
     experiment = {key: value for key, value in experiment.items() if key not in OF_THE_MACHINE}
     experiment["data"]["root"] = None
     if experiment["system"]["name"] == "adversarial":

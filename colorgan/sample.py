@@ -16,7 +16,7 @@ from torch import Tensor
 
 from colorgan import cli, images, load
 from colorgan.checkpoint import RELEASED
-from colorgan.cli import Parser, add_device, existing, pick_device, positive
+from colorgan.cli import Parser, add_device, existing, factor, pick_device, positive
 from colorgan.errors import UserError
 from colorgan.images import Photograph
 from colorgan.outputs import Job, make_plan
@@ -44,7 +44,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_device(parser)
     edges = "guided: color comes from pixels of the same lightness, so it stays within edges (%(default)s)"
     parser.add_argument("--upsample", choices=UPSAMPLERS, default="guided", help=edges)
-    parser.add_argument("--saturation", type=_factor, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)")
+    parser.add_argument("--saturation", type=factor, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)")
     parser.add_argument("--batch-size", type=positive, default=8, help="photographs at a time (%(default)s)")
     formats = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
@@ -159,16 +159,6 @@ def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -
     except UserError as error:
         return error
     return None
-
-
-def _factor(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number, 0 or above")
-    return value
 
 
 if __name__ == "__main__":

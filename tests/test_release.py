@@ -19,6 +19,26 @@ def test_a_released_generator_colors_as_its_checkpoint_does(run, tmp_path, capsy
     assert torch.allclose(given.paint([picture])[0], released.paint([picture])[0], atol=5e-3)  # half precision
 
 
+def test_stronger_colors_are_for_good(run, tmp_path):
+    assert release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt"), "--saturation", "1.5"]) == 0
+    picture = torch.rand(3, 40, 48)
+    given, released = load(run / "last.ckpt"), load(tmp_path / "small.ckpt")
+    assert torch.allclose(given.paint([picture], saturation=1.5)[0], released.paint([picture])[0], atol=5e-3)
+
+
+def test_what_cannot_be_read_back_is_not_left(run, tmp_path, capsys):
+    assert release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt"), "--saturation", "0"]) == 2
+    assert "scale=0" in capsys.readouterr().err
+    assert not (tmp_path / "small.ckpt").exists()
+
+
+def test_a_codec_of_bins_has_no_stronger_colors(tiny_train, tmp_path, capsys):
+    assert tiny_train("system=supervised", "codec=bins") == 0
+    assert release.main([str(tmp_path / "run/last.ckpt"), str(tmp_path / "s.ckpt"), "--saturation", "1.5"]) == 2
+    assert "codec=bins" in capsys.readouterr().err
+    assert not (tmp_path / "s.ckpt").exists()
+
+
 def test_it_is_small_and_tells_nothing_of_the_machine(run, tmp_path):
     model = load(run / "last.ckpt")
     release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")])
