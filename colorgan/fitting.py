@@ -78,7 +78,6 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
         raise UserError("trainer.limit_val_batches=0: validation chooses best.ckpt; use trainer.limit_val_batches=1")
     callbacks: list[Callback] = [
         Metrics(run_dir / "metrics.csv"),
-        RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
         ModelCheckpoint(
             run_dir,
             filename="best",
@@ -86,6 +85,8 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
             mode=direction,
             enable_version_counter=False,
         ),
+        # After the best, so that an epoch's checkpoint knows whether it was: a resumed run keeps best.ckpt.
+        RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
     ]
     if logger:
         callbacks.append(WandbRun(logger))

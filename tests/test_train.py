@@ -110,6 +110,13 @@ def test_going_back_sets_later_things_aside_and_a_lower_rate_wins(tiny_train, tm
     assert rates(run / "epoch=002.ckpt") == [1e-5, 1e-5]
 
 
+def test_a_resumed_run_keeps_the_best_epoch(tiny_train, tmp_path, monkeypatch):
+    tiny_train()
+    monkeypatch.setattr("colorgan.systems.base.ab_error", lambda ab, truth: torch.full((len(ab),), 1e6))
+    assert tiny_train("--resume", "trainer.max_epochs=2") == 0
+    assert checkpoint.read(tmp_path / "run/best.ckpt")["epoch"] == 0
+
+
 def generator(path, part):
     prefix = f"{part}."
     return {key: x for key, x in checkpoint.read(path)["state_dict"].items() if key.startswith(prefix)}
