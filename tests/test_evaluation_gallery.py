@@ -99,7 +99,7 @@ def test_a_run_gets_the_table_the_gallery_and_the_means(evaluation, monkeypatch)
     monkeypatch.setattr(dashboard.wandb, "run", run)
     dashboard.log_evaluation(evaluation)
     table, pictures = run.logged["evaluation/table"], run.logged["evaluation/gallery"]
-    assert table.columns[:4] == ["system", "psnr", "psnr_low", "psnr_high"] and len(table.columns) == 1 + 3 * 17
+    assert table.columns[:4] == ["system", "psnr", "psnr_low", "psnr_high"] and len(table.columns) == 1 + 3 * 19
     assert table.data[0][:4] == ["gan", 5, 4, 6] and table.data[0].count(None) == 3
     assert pictures.columns == ["picture", "gan", TRUTH] and pictures.data[0][0] == "sea/1.png"
     assert [np.asarray(version.image)[0, 0, 0] for version in pictures.data[0][1:]] == [9, 99]

@@ -17,8 +17,7 @@ from colorgan.evaluation.page import Shown, number, write_page
 
 NASTY = "</script><img src=x onerror=\"alert('ü')\">"
 SYSTEMS = ("gray", "mean color", "plain", NASTY)
-DISTANCES = ("fid", "kid", "fid_classifier", "kid_classifier")
-WHOLE = (*DISTANCES, "auc_rebalanced", "colorfulness_difference")  # no value of a single picture
+WHOLE = ("fid", "kid", "fid_classifier", "kid_classifier", "auc_rebalanced", "colorfulness_difference")  # of all only
 WHY = "No <b>weights</b> here."
 SIZE = 16
 COUNT = 6

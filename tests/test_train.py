@@ -117,43 +117,6 @@ def test_a_resumed_run_keeps_the_best_epoch(tiny_train, tmp_path, monkeypatch):
     assert checkpoint.read(tmp_path / "run/best.ckpt")["epoch"] == 0
 
 
-def generator(path, part):
-    prefix = f"{part}."
-    return {key: x for key, x in checkpoint.read(path)["state_dict"].items() if key.startswith(prefix)}
-
-
-def test_a_new_run_can_start_with_the_net_of_another(tiny_train, tmp_path):
-    first = tmp_path / "run/last.ckpt"
-    tiny_train()
-    assert tiny_train(f"run_dir={tmp_path}/next", "seed=7", "optim.lr=1e-20", "--init", str(first)) == 0
-    old, new = generator(first, "ema.module"), generator(tmp_path / "next/last.ckpt", "net")
-    for key, value in old.items():
-        if "weight" in key or "bias" in key:
-            assert torch.equal(new[key.replace("ema.module", "net")], value)
-    assert epochs(tmp_path / "next") == [0]
-
-
-def test_a_resumed_run_does_not_start_anew(tiny_train, tmp_path):
-    tiny_train(f"run_dir={tmp_path}/other", "seed=7")
-    tiny_train()
-    resume = ("--resume", "trainer.max_epochs=2", "optim.lr=1e-20")
-    assert tiny_train(*resume, "--init", str(tmp_path / "other/last.ckpt")) == 0
-    before, after = (generator(tmp_path / f"run/epoch=00{epoch}.ckpt", "net") for epoch in (0, 1))
-    assert all(torch.equal(after[key], value) for key, value in before.items() if key.endswith("weight"))
-
-
-def test_the_net_of_another_kind_is_no_start(tiny_train, tmp_path, capsys):
-    tiny_train()
-    first = tmp_path / "run/last.ckpt"
-    assert tiny_train(f"run_dir={tmp_path}/next", "net.width=8", "--init", str(first)) == 2
-    assert capsys.readouterr().err == f"{first}: its net is another one than net=unet here\n"
-
-
-def test_a_run_does_not_go_back_and_start_at_once(tiny_train, tmp_path, capsys):
-    assert tiny_train("--init", "a.ckpt", "--from", "b.ckpt") == 2
-    assert "give one of them" in capsys.readouterr().err
-
-
 def test_a_rate_beside_resume_wins_under_every_schedule(tiny_train, tmp_path):
     run = tmp_path / "run"
     tiny_train("optim.schedule=exponential", "optim.every=2", "optim.factor=0.5")
