@@ -2,8 +2,8 @@
 
 import math
 
-import torch
 from torch import Tensor
+from torchmetrics.image.kid import poly_kernel
 
 BLOCK = 1000  # pictures that are compared with each other; more stand in several blocks, whose mean is taken
 
@@ -13,7 +13,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
 
     The estimate for pairs (Gretton et al. 2012, A kernel two-sample test, equation 4) never compares a picture with its
     own truth. So it is right on average however few the pictures are, and may fall below 0; a Fréchet distance grows
-    as they become fewer. torchmetrics has it for sets that do not come in pairs.
+    as they become fewer. torchmetrics has the estimate for sets that do not come in pairs, which counts the truth too.
 
     Args:
         x: (N, F), N of 2 and up.
@@ -25,9 +25,5 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
 
 
 def _discrepancy(x: Tensor, y: Tensor) -> float:
-    among = _kernel(x, x) + _kernel(y, y) - 2 * _kernel(x, y)
+    among = poly_kernel(x, x) + poly_kernel(y, y) - 2 * poly_kernel(x, y)
     return float((among.sum() - among.diagonal().sum()) / (len(x) * (len(x) - 1)))
-
-
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return torch.pow(x @ y.T / x.shape[1] + 1, 3)
