@@ -39,10 +39,10 @@ class Trainer:
 class Optim:
     """The optimizer and the schedule of its learning rate."""
 
-    optimizer: Literal["adam", "sgd", "adadelta"] = "adam"
+    optimizer: Literal["adam", "sgd", "adadelta", "muon"] = "adam"
     lr: float = 2e-4
-    betas: tuple[float, float] = (0.9, 0.999)  # of Adam
-    momentum: float = 0.9  # of SGD
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam, and of what is no matrix under Muon
+    momentum: float = 0.9  # of SGD and Muon
     weight_decay: float = 0.0
     clip: float | None = None  # largest norm of the gradient of one network
     schedule: Literal["constant", "step", "exponential", "linear", "cosine", "plateau"] = "constant"

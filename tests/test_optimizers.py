@@ -6,6 +6,7 @@ from torch import nn
 from colorgan import checkpoint
 from colorgan.errors import UserError
 from colorgan.experiment import Optim
+from colorgan.systems.muon import Muon
 from colorgan.systems.optimizers import make_optimizer, override
 from colorgan.systems.schedules import make_schedule
 
@@ -15,7 +16,8 @@ def optim(**values):
 
 
 @pytest.mark.parametrize(
-    "name, kind", [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD), ("adadelta", torch.optim.Adadelta)]
+    "name, kind",
+    [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD), ("adadelta", torch.optim.Adadelta), ("muon", Muon)],
 )
 def test_an_optimizer_by_its_name(name, kind):
     optimizer = make_optimizer(nn.Linear(2, 2), optim(optimizer=name, lr=0.5, weight_decay=0.1), ratio=0.1)

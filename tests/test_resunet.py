@@ -19,6 +19,15 @@ def test_a_block_starts_as_the_identity():
     assert torch.equal(net.encoder[0](x), x)
 
 
+def test_a_replicated_border_is_no_edge():
+    net = ResUNet(2, width=4, border="replicate").eval()
+    for norm in (module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        torch.nn.init.normal_(norm.weight)
+    sky = torch.linspace(10, 60, 64)[:, None].expand(1, 1, 64, 96)  # the same from left to right
+    color = net(sky)
+    torch.testing.assert_close(color, color[..., :1].expand_as(color))
+
+
 @pytest.mark.parametrize("wrong", [{"width": 1}, {"blocks": 0}])
 def test_a_net_of_nothing_is_refused(wrong):
     with pytest.raises(ValueError, match="=".join(map(str, *wrong.items()))):

@@ -1,6 +1,7 @@
 """A small residual U-Net that predicts color at a quarter of the size: color varies more slowly than lightness."""
 
 import itertools
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,8 @@ class ResUNet(nn.Module):
     Two strided convolutions bring the picture to a quarter of its size, and the predicted color stays there: nearly all
     operations are spent where pixels see far. Each block starts as the identity, its last normalization at zero (Goyal
     et al. 2017, section 5.1).
+
+    A border of zeros is an edge, whose echoes cross a smooth sky as bands of color; `replicate` has none.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class ResUNet(nn.Module):
         channels: int,
         width: int = 64,  # channels at 1/4 of the size; two and four times as many at 1/8 and 1/16
         blocks: int = 2,  # residual blocks at 1/8 and 1/16, in the encoder and in the decoder; at 1/4 there is one
+        border: Literal["zeros", "replicate"] = "zeros",  # how feature maps go on beyond the picture
     ):
         super().__init__()
         if width < 2 or blocks < 1:
@@ -38,6 +42,9 @@ class ResUNet(nn.Module):
             self.up.append(nn.Conv2d(deep, wide, 1))
             self.decoder.append(_blocks(wide, count))
         self.head = nn.Conv2d(width, channels, 3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and any(module.padding):
+                module.padding_mode = border
         self.to(memory_format=torch.channels_last)  # a seventh faster on a CPU in float32
 
     def forward(self, L: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The optimizers of the papers, as an experiment sets them."""
+"""The optimizers by their names, as an experiment sets them."""
 
 from typing import Any
 
@@ -8,8 +8,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from colorgan.errors import UserError
+from colorgan.systems.muon import Muon
 
-OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adadelta": torch.optim.Adadelta}
+OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adadelta": torch.optim.Adadelta, "muon": Muon}
 
 
 def make_optimizer(part: nn.Module, optim: DictConfig, ratio: float) -> Optimizer:
@@ -23,7 +24,7 @@ def make_optimizer(part: nn.Module, optim: DictConfig, ratio: float) -> Optimize
     Raises:
         UserError: a value that the optimizer refuses.
     """
-    weights = [p for p in part.parameters() if p.requires_grad]
+    weights = part if optim.optimizer == "muon" else [p for p in part.parameters() if p.requires_grad]
     try:
         return OPTIMIZERS[optim.optimizer](weights, optim.lr * ratio, **_settings(optim))
     except ValueError as error:
@@ -37,5 +38,6 @@ def override(optimizer: Optimizer, optim: DictConfig) -> None:
 
 
 def _settings(optim: DictConfig) -> dict[str, Any]:
-    own = {"adam": {"betas": tuple(optim.betas)}, "sgd": {"momentum": optim.momentum}, "adadelta": {}}
+    betas, momentum = {"betas": tuple(optim.betas)}, {"momentum": optim.momentum}
+    own = {"adam": betas, "sgd": momentum, "adadelta": {}, "muon": {**betas, **momentum}}
     return {**own[optim.optimizer], "weight_decay": optim.weight_decay}
