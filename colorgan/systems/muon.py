@@ -31,9 +31,10 @@ class Muon(torch.optim.Adam):
     ):
         if not 0 <= momentum < 1:
             raise ValueError(f"Invalid momentum value: {momentum}")
-        free = {name: p for name, p in part.named_parameters() if p.requires_grad}
-        matrices = [p for name, p in free.items() if p.ndim > 1 and ".parametrizations." not in f".{name}"]
-        others = [p for p in free.values() if not any(p is matrix for matrix in matrices)]
+        matrices, others = [], []
+        for name, p in part.named_parameters():
+            if p.requires_grad:
+                (matrices if p.ndim > 1 and "parametrizations." not in name else others).append(p)
         super().__init__([{"params": matrices}, {"params": others}], lr, betas, weight_decay=weight_decay)
         for group in self.param_groups:
             group["momentum"] = momentum
@@ -81,7 +82,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
         matrices: (N, rows, columns), float32.
 
     Returns:
-        (N, rows, columns); singular values about 0.7 to 1.2, where those of X were not below 1/1000 of its norm.
+        (N, rows, columns); singular values 0.68 to 1.2, where those of X were not below 1/500 of its norm.
     """
     tall = matrices.shape[1] > matrices.shape[2]
     wide = matrices.mT if tall else matrices
