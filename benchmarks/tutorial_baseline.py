@@ -9,6 +9,7 @@ them, for `colorgan.evaluate --pred`.
 """
 
 import argparse
+import math
 import os
 import time
 from itertools import count
@@ -78,8 +79,8 @@ def initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
-def train(data: PhotographData, seconds: float) -> tuple[Generator, int]:
-    """The generator after so many seconds, and how many pictures it has seen."""
+def train(data: PhotographData, seconds: float, pictures: float) -> tuple[Generator, int]:
+    """The generator after so many seconds or pictures, and how many it has seen."""
     generator, discriminator = Generator().apply(initialize), make_discriminator().apply(initialize)
     optimizers = [torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator)]
     entropy = nn.BCEWithLogitsLoss()
@@ -105,7 +106,7 @@ def train(data: PhotographData, seconds: float) -> tuple[Generator, int]:
             (entropy(fooled, ones) + 100 * nn.functional.l1_loss(fake, ab)).backward()
             optimizers[0].step()
             seen += len(rgb)
-            if time.monotonic() - start > seconds:
+            if seen >= pictures or time.monotonic() - start > seconds:
                 return generator, seen
     raise AssertionError
 
@@ -127,7 +128,9 @@ def main() -> None:
     """Trains and paints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs: train/ and val/")
-    parser.add_argument("--minutes", type=float, default=10, help="of training (%(default)s)")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, default=10, help="of training (%(default)s)")
+    budget.add_argument("--pictures", type=int, help="to train on, however long that takes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="where the colored pictures go; a new folder")
     args = parser.parse_args()
@@ -141,9 +144,11 @@ def main() -> None:
     experiment = config.load(file, [f"seed={args.seed}"], TABLES)
     data = build_data(experiment)
     data.setup("fit")
-    generator, seen = train(data, 60 * args.minutes)
+    start = time.monotonic()
+    generator, seen = train(data, math.inf if args.pictures else 60 * args.minutes, args.pictures or math.inf)
+    minutes = (time.monotonic() - start) / 60
     paint(generator, data, args.root / "val", args.out)
-    print(f"{seen:,} pictures in {args.minutes} minutes, nproc {os.cpu_count()}: colored ones in {args.out}")
+    print(f"{seen:,} pictures in {minutes:.1f} minutes, nproc {os.cpu_count()}: colored ones in {args.out}")
 
 
 if __name__ == "__main__":

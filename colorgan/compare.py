@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     description = "Trains experiments on the same pictures under one budget, judges them, and writes table and page."
     parser = Parser(prog="python -m colorgan.compare", description=description)
-    parser.add_argument("items", nargs="+", metavar="EXPERIMENT.yaml | key=value | NAME:key=value", help="what to run")
+    parser.add_argument("items", nargs="+", metavar="[NAME:]EXPERIMENT.yaml | [NAME:]key=value", help="what to run")
     parser.add_argument("--budget", required=True, help="training of each: 90s, 10m, 1.5h, or pictures as in 20k")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/compare"), help="where all goes (%(default)s)")
     parser.add_argument("--seeds", type=positive, default=1, help="runs of each experiment (%(default)s)")

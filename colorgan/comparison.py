@@ -50,7 +50,8 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
     """The runs of a command line.
 
     Args:
-        items: experiment files, `key=value` for all of them, and `NAME:key=value` for the experiment NAME alone.
+        items: experiment files, `NAME:FILE` for one under another name, `key=value` for all of them, and
+            `NAME:key=value` for the experiment NAME alone.
         seeds: runs of each experiment, with its own seed and the following ones.
         out: the folder of the runs.
 
@@ -62,13 +63,13 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
     if not files:
         raise UserError("no experiment: name files as in experiments/gan-folder.yaml")
     settings = [_setting(item) for item in items if "=" in item]
-    drafts = [(file, config.load(file, [], TABLES).name) for file in files]
+    drafts = [_named(item) for item in files]
     names = [name for _, name in drafts]
-    for name in names:
+    for file, name in drafts:
         if names.count(name) > 1:
-            raise UserError(f"'{name}': two experiments have this name; give one file another `name:`")
+            raise UserError(f"'{name}': two experiments have this name; give one another, as in NAME:{file}")
         if name in (*FLOORS, TRUTH):
-            raise UserError(f"'{name}': every table has a row of this name; give the file another `name:`")
+            raise UserError(f"'{name}': every table has a row of this name; give another, as in NAME:{file}")
     for prefix, item in settings:
         if item.partition("=")[0] in OURS:
             raise UserError(f"{item}: not a setting of runs that are compared; --budget and --out decide it")
@@ -76,7 +77,7 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
             raise UserError(f"{prefix}:{item}: no experiment is called '{prefix}', but {', '.join(names)}")
     made = []
     for file, name in drafts:
-        mine = [item for prefix, item in settings if prefix in ("", name)]
+        mine = [f"name={name}", *(item for prefix, item in settings if prefix in ("", name))]
         first = config.load(file, mine, TABLES).seed
         for seed in range(first, first + seeds):
             title = f"{name} seed {seed}" if seeds > 1 else name
@@ -98,9 +99,10 @@ def plan_all(made: list[Run], budget: Budget) -> dict[str, Plan]:
         UserError: as `plan_of`.
     """
     plans: dict[str, Plan] = {}
-    by_file: dict[str, Plan] = {}
+    twins: dict[str, Plan] = {}
     for run in made:
-        plans[run.name] = by_file[run.file] = plan_of(run, budget, by_file.get(run.file))
+        name = run.experiment.name
+        plans[run.name] = twins[name] = plan_of(run, budget, twins.get(name))
     return plans
 
 
@@ -172,6 +174,12 @@ def _probe(run: Run) -> float:
         return measured_speed(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _named(item: str) -> tuple[str, str]:
+    """`NAME:FILE` or FILE: the file and the name of the experiment."""
+    name, _, file = item.rpartition(":")
+    return file, config.load(file, [f"name={name}"] if name else [], TABLES).name
 
 
 def _setting(item: str) -> tuple[str, str]:

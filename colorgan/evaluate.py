@@ -15,7 +15,7 @@ from colorgan.evaluation.dashboard import log_evaluation
 from colorgan.evaluation.evaluation import Evaluation, evaluate
 from colorgan.evaluation.judges import Judges
 from colorgan.evaluation.page import write_page
-from colorgan.evaluation.painters import make_painters
+from colorgan.evaluation.painters import make_painters, seen_in_training
 from colorgan.evaluation.pictures import Album, judged_folder
 from colorgan.evaluation.results import as_text, write_csv, write_json
 from colorgan.systems import load_judge
@@ -61,6 +61,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         evaluation = evaluate(
             album, str(album.root), painters, judges, args.size, lambda done: bar.update(task, completed=done)
         )
+    evaluation.results["notes"] += seen_in_training(painters, album)
     for note in evaluation.results["notes"]:
         console.print(note)
     count, all_of_them = len(evaluation.names), len(album)

@@ -9,7 +9,7 @@ from pathlib import Path
 from colorgan import cli
 from colorgan.cli import Parser, add_device, existing, new_file, pick_device, positive
 from colorgan.errors import UserError
-from colorgan.evaluation.painters import make_painters
+from colorgan.evaluation.painters import make_painters, seen_in_training
 from colorgan.evaluation.pictures import Album, judged_folder
 from colorgan.study import folder, making, report, server
 from colorgan.study.store import Store
@@ -59,6 +59,7 @@ def _make(args: argparse.Namespace) -> None:
     album = Album(judged_folder(args.data))
     painters = make_painters(args.ckpt, args.pred, album, pick_device(args.device))
     study, notes = making.make(args.study, album, painters, args.size, args.seed, args.pictures)
+    notes += seen_in_training(painters, album)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     print(f"{len(study.pictures)} pictures by {', '.join(study.systems)}: python -m colorgan.turing serve {args.study}")
 

@@ -33,6 +33,21 @@ def test_a_setting_is_for_all_and_one_with_a_name_for_that_experiment_alone(tmp_
     assert (one.experiment.optim.lr, other.experiment.optim.lr) == (0.25, 0.5)
 
 
+def test_one_file_under_two_names_is_two_experiments(tmp_path):
+    made = make_runs([f"mae:{GAN}", f"mse:{GAN}", *SMALL, "mse:codec.loss=mse"], 1, tmp_path)
+    assert [(run.name, run.experiment.name, run.experiment.codec.loss, run.run_dir.name) for run in made] == [
+        ("mae", "mae", "l1", "mae"),
+        ("mse", "mse", "mse", "mse"),
+    ]
+
+
+def test_two_experiments_of_one_file_have_their_own_speeds(trainings, monkeypatch, tmp_path):
+    speeds = iter([40.0, 80.0])
+    monkeypatch.setattr(comparison, "_probe", lambda run: next(speeds))
+    made = make_runs([f"one:{GAN}", f"two:{GAN}", *SMALL], 1, tmp_path)
+    assert [plan.pictures_per_second for plan in plan_all(made, parse_budget("3s")).values()] == [40.0, 80.0]
+
+
 def test_a_value_may_hold_a_colon_and_an_equals_sign(tmp_path):
     one, _ = make_runs([GAN, UNET, *SMALL, "data.root=a:b=c"], 1, tmp_path)
     assert one.experiment.data.root == "a:b=c"

@@ -4,13 +4,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 from colorgan import images
 from colorgan.color import split
 from colorgan.errors import UserError
 from colorgan.evaluation import painters
-from colorgan.evaluation.painters import Colored, Constant, Model, OtherPicture, make_painters, to_bytes
+from colorgan.evaluation.painters import (
+    Colored,
+    Constant,
+    Model,
+    OtherPicture,
+    make_painters,
+    seen_in_training,
+    to_bytes,
+)
 from colorgan.evaluation.pictures import Album
 from tests.judging import photo, write_pictures
 
@@ -158,3 +167,27 @@ def test_checkpoints_stand_before_folders(album, checkpoints):
 def test_a_folder_may_not_have_the_name_of_a_checkpoint(album, checkpoints):
     with pytest.raises(UserError, match="'mine': 2 systems have this name"):
         make_painters(checkpoints({"a/best.ckpt": ("mine", 3)}), [Path("mine")], album)
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "seen"),
+    [
+        ("folder", "true", True),
+        ("folder", ".", True),
+        ("folder", "mine", False),
+        ("folder", None, False),  # released: it does not say on what it was trained
+        ("photos", "true", False),
+    ],
+)
+def test_a_model_that_was_trained_on_the_pictures_is_said(album, name, root, seen):
+    colorizer = Echo()
+    colorizer.experiment = OmegaConf.create({"data": {"name": name, "root": root}})
+    notes = seen_in_training([Model("gan", colorizer), Colored("mine", Path("mine"), album)], album)
+    assert notes == seen * ["gan: trained on photographs of true; judge it on others"]
+
+
+def test_pictures_to_validate_on_were_not_trained_on():
+    photo("set/val/sea/0.png", 0)
+    colorizer = Echo()
+    colorizer.experiment = OmegaConf.create({"data": {"name": "folder", "root": "set"}})
+    assert not seen_in_training([Model("gan", colorizer)], Album(Path("set/val")))

@@ -21,7 +21,7 @@ PAIRS = 54  # of a session
 
 @pytest.fixture
 def at_home(tmp_path, monkeypatch, tiny_train):
-    """A folder as the README's reader has it: PHOTOGRAPHS, COLORED and a trained gan-folder."""
+    """A folder as the README's reader has it: PHOTOGRAPHS, UNSEEN, COLORED and a trained gan-folder."""
     root = Path.cwd()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "experiments").symlink_to(root / "experiments")
@@ -30,7 +30,8 @@ def at_home(tmp_path, monkeypatch, tiny_train):
         path = tmp_path / "PHOTOGRAPHS" / ("sea", "forest")[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(path)
-    shutil.copytree("PHOTOGRAPHS", "COLORED")
+    for copy in ("UNSEEN", "COLORED"):
+        shutil.copytree("PHOTOGRAPHS", copy)
     here = ["data.root=PHOTOGRAPHS", "data.near_gray=0", "run_dir=checkpoints/gan-folder"]
     assert tiny_train(*here, experiment="experiments/gan-folder.yaml") == 0
 
@@ -55,7 +56,8 @@ def test_the_comparison_runs(at_home, monkeypatch):
     (command,) = COMPARE
     shared = [item for item in tiny("experiments/gan-folder.yaml") if "discriminator" not in item]
     small = [item for item in shared if "max_epochs" not in item and "limit_train" not in item]
-    words = ["8" if word == "10m" else word for word in options(command)]  # pictures, as minutes take minutes
+    fewer = {"10m": "8", "3": "1"}  # pictures in place of minutes, and one seed
+    words = [fewer.get(word, word) for word in options(command)]
     assert compare.main([*words, *small, "data.near_gray=0", "--skip", "lpips", "--skip", "fid"]) == 0
     assert Path("checkpoints/compare/index.html").is_file()
 

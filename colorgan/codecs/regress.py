@@ -11,7 +11,7 @@ class Regress(nn.Module):
     """The net predicts ab itself, squashed as its paper does.
 
     Nazeri 2018, section 3.4, and deep-koalarization: tanh; Iizuka 2016: a sigmoid whose middle is gray;
-    VGG-19 fusion and the CNN of source 001: as it is.
+    VGG-19 fusion and the CNN of Melas-Kyriazi and Han: as it is.
     """
 
     channels = 2

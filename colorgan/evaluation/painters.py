@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from colorgan import checkpoint, images
@@ -141,6 +142,15 @@ def make_painters(checkpoints: list[Path], folders: list[Path], album: Album, de
     return painters + [Colored(name, folder, album) for name, folder in zip(names[len(models) :], folders, strict=True)]
 
 
+def seen_in_training(painters: list[Painter], album: Album) -> list[str]:
+    """A line for each model that was trained on pictures of this album."""
+    return [
+        f"{painter.name}: trained on photographs of {album.root}; judge it on others"
+        for painter in painters
+        if isinstance(painter, Model) and _learned_from(painter.colorizer.experiment.data, album.root.resolve())
+    ]
+
+
 def to_bytes(rgb: Tensor) -> Tensor:
     """Float in [0, 1] -> uint8, rounded: what a file would hold."""
     return (255 * rgb).round().clamp(0, 255).byte()
@@ -163,6 +173,14 @@ def _model_names(paths: list[Path]) -> list[str]:
         f"{path.resolve().parent.name}/{path.stem}" if name in ambiguous else name
         for name, path in zip(named, paths, strict=True)
     ]
+
+
+def _learned_from(data: DictConfig, folder: Path) -> bool:
+    """Whether training on these data has seen photographs of a folder; val/ is what it has not seen."""
+    if data.name != "folder" or data.root is None:
+        return False
+    root = Path(data.root).resolve()
+    return root in (folder, *folder.parents) and root / "val" not in (folder, *folder.parents)
 
 
 def _same_aspect(mine: tuple[int, int], true: tuple[int, int]) -> bool:

@@ -1,4 +1,4 @@
-"""The CNN of source 001: ResNet-18 up to layer2, and six convolutions (Melas-Kyriazi and Han, report and code)."""
+"""The CNN of Melas-Kyriazi and Han (report and code): ResNet-18 up to layer2, and six convolutions."""
 
 from torch import Tensor, nn
 

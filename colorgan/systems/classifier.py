@@ -13,7 +13,7 @@ from colorgan.systems.training import System
 
 
 class Classifier(System):
-    """Learns the folders of the pictures from their lightness; source 001 trained its ResNet-18 so before its CNN.
+    """Learns the folders of the pictures from their lightness; Melas-Kyriazi and Han trained their ResNet-18 so.
 
     With `color` it sees colored pictures, and judges what a colorizer makes of them: see `colorgan.evaluate`.
     """
