@@ -19,8 +19,8 @@ def test_a_block_starts_as_the_identity():
     assert torch.equal(net.encoder[0](x), x)
 
 
-def test_a_replicated_border_is_no_edge():
-    net = ResUNet(2, width=4, border="replicate").eval()
+def test_the_border_of_a_picture_is_no_edge():
+    net = ResUNet(2, width=4).eval()
     for norm in (module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)):
         torch.nn.init.normal_(norm.weight)
     sky = torch.linspace(10, 60, 64)[:, None].expand(1, 1, 64, 96)  # the same from left to right

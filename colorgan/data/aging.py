@@ -4,6 +4,8 @@ A net that has only seen clean lightness takes grain for texture and faded print
 picture turns into that of an old print, while its color stays: the net learns what color belongs to the worn picture.
 """
 
+import math
+
 import torch
 from kornia.enhance import jpeg_codec_differentiable
 from kornia.filters import gaussian_blur2d
@@ -13,7 +15,7 @@ from colorgan.color import join, split
 from colorgan.data.augment import LUMA
 
 ORTHOCHROMATIC = (0.0, 0.55, 0.45)  # film before the 1920s: blind to red, so lips and bricks are dark and skies white
-GAMMA = 1.6  # contrast curves lie between its inverse and it
+GAMMA = (0.6, 3.0)  # exponents of contrast curves: a print that is too light, and a day that looks like night
 FADING = 0.25  # of the range of gray that black rises, or white falls, at most
 BLUR = 0.015  # of the side: the widest standard deviation
 GRAIN = 0.08  # of the range of gray: the strongest standard deviation
@@ -38,8 +40,9 @@ def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
     chosen = _chance(rgb, share, generator)
     gray = _film(rgb, _uniform(rgb, 0, 1, generator) * _chance(rgb, 0.5, generator))
     gray = _blur(gray, _uniform(rgb, 0, BLUR, generator) * _chance(rgb, 0.5, generator))
-    power = _uniform(rgb, -1, 1, generator) * _chance(rgb, 0.5, generator)
-    gray = gray.clamp(min=1e-4) ** (GAMMA**power)
+    low, high = GAMMA
+    power = _uniform(rgb, math.log(low), math.log(high), generator) * _chance(rgb, 0.5, generator)
+    gray = gray.clamp(min=1e-4) ** power.exp()
     noise = torch.randn(gray.shape, generator=generator).to(gray.device)
     gray = gray + noise * _uniform(rgb, 0, GRAIN, generator) * _chance(rgb, 0.5, generator)
     faded = _chance(rgb, 0.5, generator)
