@@ -5,7 +5,7 @@
 
 Both train on HELD/train, one after the other, on an otherwise idle machine, and are judged on HELD/val at 64 px. The
 classifier that gan-fast's discriminator looks through is trained within its ten minutes. Seeds that are done are kept.
-gan-fast is released with more chroma, as all its pictures together lack some.
+gan-fast is released with more chroma, as its pictures are duller than the true ones.
 
 What the baseline gives depends on how many pictures the machine trains it on in ten minutes (docs/recipe.md);
 --pictures gives it as many as a faster machine would, however long that takes.
@@ -45,7 +45,7 @@ def train_and_judge(root: Path, classifier: Path, out: Path, seed: int, pictures
     weights = f"discriminator.weights={features / 'last.ckpt'}"
     run("-m", "colorgan.train", "experiments/gan-fast.yaml", *given, f"run_dir={fast}", weights)
     run("-m", "colorgan.release", fast / "last.ckpt", released, "--saturation", SATURATION)
-    budget = ["--pictures", pictures] if pictures else []
+    budget = ["--pictures", pictures] if pictures else ["--minutes", 10]
     run("benchmarks/tutorial_baseline.py", "--root", root, "--seed", seed, *budget, "--out", folder / BASELINE)
     judged = ["--ckpt", released, "--pred", folder / BASELINE, "--classifier", classifier]
     left_out = ["--skip", "lpips", "--skip", "fid"]

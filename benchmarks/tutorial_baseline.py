@@ -128,9 +128,9 @@ def main() -> None:
     """Trains and paints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs: train/ and val/")
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, default=10, help="of training (%(default)s)")
-    budget.add_argument("--pictures", type=int, help="to train on, however long that takes")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, default=math.inf, help="of training")
+    budget.add_argument("--pictures", type=float, default=math.inf, help="to train on, however long that takes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="where the colored pictures go; a new folder")
     args = parser.parse_args()
@@ -145,7 +145,7 @@ def main() -> None:
     data = build_data(experiment)
     data.setup("fit")
     start = time.monotonic()
-    generator, seen = train(data, math.inf if args.pictures else 60 * args.minutes, args.pictures or math.inf)
+    generator, seen = train(data, 60 * args.minutes, args.pictures)
     minutes = (time.monotonic() - start) / 60
     paint(generator, data, args.root / "val", args.out)
     print(f"{seen:,} pictures in {minutes:.1f} minutes, nproc {os.cpu_count()}: colored ones in {args.out}")

@@ -35,6 +35,14 @@ def test_a_checkpoint_is_judged_by_the_name_of_its_experiment(runs):
     assert means("gan")["psnr"] < 100
 
 
+def test_a_checkpoint_that_learned_from_the_judged_pictures_is_said(tmp_path, capsys):
+    learned = trained(tmp_path, "gan-folder", "data.root=true", "data.near_gray=0")
+    assert judge("--ckpt", learned) == 0
+    (note,) = results()["notes"]
+    assert note == "gan-folder: trained on photographs of true; judge it on others"
+    assert note in capsys.readouterr().err
+
+
 def test_two_checkpoints_of_one_epoch_are_named_by_their_files(runs):
     assert judge("--ckpt", runs["gan"], runs["gan"].with_name("last.ckpt")) == 0
     assert list(results()["systems"])[2:] == ["gan/best", "gan/last"]

@@ -71,3 +71,9 @@ def test_the_study_runs(at_home, capsys, monkeypatch):
                 store.begin()
         assert turing.main([*words, *(["--size", "32"] if words[0] == "make" else [])]) == 0
     assert "incomplete" in capsys.readouterr().out
+
+
+def test_a_study_of_pictures_that_were_trained_on_is_said(at_home, capsys):
+    words = ["PHOTOGRAPHS" if word == "UNSEEN" else word for word in options(TURING[0])]
+    assert turing.main([*words, "--size", "32"]) == 0
+    assert "gan-folder: trained on photographs of PHOTOGRAPHS; judge it on others" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     commute, so they are multiplied among themselves first, which is cheaper where X is wide.
 
     Args:
-        matrices: (N, rows, columns), float32.
+        matrices: (N, rows, columns), floating.
 
     Returns:
         (N, rows, columns); singular values 0.68 to 1.2, where those of X were not below 1/500 of its norm.
