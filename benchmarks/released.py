@@ -36,7 +36,7 @@ def main() -> None:
         rgb = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)
         L, _ = split(rgb[None])
         columns += [shown(p) for p in (join(L, torch.zeros_like(rgb[None, :2]))[0], model.paint([rgb])[0], rgb)]
-    save_image(torch.stack(columns), sys.argv[1], nrow=3 * ACROSS)
+    save_image(torch.stack(columns), sys.argv[1], nrow=3 * ACROSS, pad_value=1)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
 from colorgan.color import join, split
+from colorgan.errors import UserError
 
 GRID = 8  # pictures in the grid of every epoch
 
@@ -45,6 +46,18 @@ def epoch_of(path: Path) -> int:
     """The epoch in a name like `epoch=012.ckpt`; -1 if there is none."""
     found = re.fullmatch(r"epoch=(\d+)", path.stem)
     return int(found[1]) if found else -1
+
+
+class Divergence(Callback):
+    """Ends a run whose validation gives nan, before its checkpoints push out those that are good."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        found = [key for key, value in trainer.callback_metrics.items() if key.startswith("val/") and value.isnan()]
+        if found:
+            raise UserError(
+                f"epoch {trainer.current_epoch}: {found[0]} is nan, the run has diverged. Its checkpoints are those "
+                "before this epoch: go back to one by --from CKPT with a lower optim.lr, or start again with one"
+            )
 
 
 class Metrics(Callback):

@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import config
-from colorgan.callbacks import Metrics, RollingCheckpoint, SampleGrid, read_rows
+from colorgan.callbacks import Divergence, Metrics, RollingCheckpoint, SampleGrid, read_rows
 from colorgan.curves import draw_curves
 from colorgan.errors import UserError
 from colorgan.systems import Colorizer, build, build_data, start_from, with_classes
@@ -77,6 +77,7 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
     if not settings.limit_val_batches:
         raise UserError("trainer.limit_val_batches=0: validation chooses best.ckpt; use trainer.limit_val_batches=1")
     callbacks: list[Callback] = [
+        Divergence(),
         Metrics(run_dir / "metrics.csv"),
         ModelCheckpoint(
             run_dir,
@@ -126,7 +127,7 @@ def pick_precision(precision: str, accelerator: str) -> str:
     if accelerator != "cpu" and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = torch.cpu.get_capabilities().get("avx512_bf16", False)
+        fast = torch.cpu.get_capabilities().get("amx_bf16", False)  # AVX-512's is slower than float32
     return "bf16-mixed" if fast else "32-true"
 
 

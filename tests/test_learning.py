@@ -25,6 +25,7 @@ RATES = {  # experiment: its overrides, with a learning rate for so few steps
     "iizuka2016": ["optim.optimizer=adam", "optim.lr=1e-3", "net.global_size=64", "net.classes=5"],
     "vgg19-fusion": ["optim.lr=3e-4"],
     "koalarization": ["optim.lr=1e-3", "net.body=resnet10t", "net.body_size=64"],
+    "gan-fast": ["discriminator.weights=null", "discriminator.body=resnet10t"],
 }
 
 
@@ -37,8 +38,9 @@ def photographs():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mixed", [False, True], ids=["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("name", RATES)
-def test_a_system_learns_eight_photographs(name):
+def test_a_system_learns_eight_photographs(name, mixed):
     torch.set_num_threads(2)
     fits = [item for item in SMALL if item != "net.width=32" or not name.startswith("cnn")]
     experiment = config.load(f"experiments/{name}.yaml", [*fits, *RATES[name]], TABLES)
@@ -51,7 +53,8 @@ def test_a_system_learns_eight_photographs(name):
     batch = photographs()
     model.look_at(iter([batch]))
     for step in range(STEPS):
-        model.training_step(batch, step)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            model.training_step(batch, step)
         model.ema.update_parameters(model.net)
     model.eval()
     L, ab = split(batch["rgb"])

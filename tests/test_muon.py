@@ -52,6 +52,14 @@ def test_a_step_goes_down():
     assert (stepped(torch.zeros(6, 3, 3, 3), [gradient]) * gradient).sum() < 0
 
 
+def test_mixed_precision_does_not_reach_the_iteration():
+    gradients = [torch.randn(16, 4, 3, 3)]
+    start = torch.zeros(16, 4, 3, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = stepped(start, gradients)
+    torch.testing.assert_close(mixed, stepped(start, gradients), rtol=0, atol=0)
+
+
 def test_momentum_remembers_the_last_gradient():
     one, other = torch.randn(2, 4, 9)
     start = torch.zeros(4, 9)

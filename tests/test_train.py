@@ -99,6 +99,17 @@ def test_a_resumed_run_is_the_unbroken_one(tiny_train, tmp_path, schedule):
     assert rates(tmp_path / "whole/epoch=002.ckpt") == rates(tmp_path / "broken/epoch=002.ckpt")
 
 
+def test_a_run_that_diverges_ends_before_it_saves(tiny_train, tmp_path, capsys):
+    tiny_train()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.ckpt")}
+    assert tiny_train("--resume", "trainer.max_epochs=3", "optim.lr=1e30") == 2
+    error = capsys.readouterr().err
+    assert "epoch 1: val/" in error
+    assert "nan, the run has diverged" in error
+    assert error.count("\n") == 1
+    assert {path: path.read_bytes() for path in (tmp_path / "run").glob("*.ckpt")} == before
+
+
 def test_going_back_sets_later_things_aside_and_a_lower_rate_wins(tiny_train, tmp_path):
     run = tmp_path / "run"
     tiny_train("trainer.max_epochs=3")

@@ -66,7 +66,8 @@ class Muon(torch.optim.Adam):
             buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(p.grad)
             directions.append(p.grad.add(buffer, alpha=group["momentum"]).flatten(1))  # Nesterov's
             p.grad = None
-        steps = orthogonalize(torch.stack(directions))
+        with torch.autocast(matrices[0].device.type, enabled=False):  # the iteration diverges in bfloat16
+            steps = orthogonalize(torch.stack(directions))
         rate = group["lr"] * LENGTH * max(steps.shape[1:]) ** 0.5
         for p, step in zip(matrices, steps, strict=True):
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(step.view_as(p), alpha=-rate)
