@@ -49,7 +49,10 @@ def epoch_of(path: Path) -> int:
 
 
 class Divergence(Callback):
-    """Ends a run whose validation gives nan, before its checkpoints push out those that are good."""
+    """Ends a run whose validation gives nan, before its checkpoints push out those that are good.
+
+    Lightning's EarlyStopping ends it too, but with the exit code 0, and only after the checkpoints.
+    """
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         found = [key for key, value in trainer.callback_metrics.items() if key.startswith("val/") and value.isnan()]
