@@ -67,6 +67,7 @@ def _compare(args: argparse.Namespace) -> int:
         raise UserError("no run was trained")
     evaluation = _judge(trained, args, classifier, device)
     evaluation.results["notes"] += [note for run in trained if (note := disturbance(run, plans[run.name]))]
+    evaluation.results["notes"] += [f"{run.name}: training failed: not judged" for run in made if run not in trained]
     _write(evaluation, trained, plans, args)
     return 0 if len(trained) == len(made) else 1
 

@@ -123,6 +123,7 @@ def test_a_failed_run_costs_that_run_alone(out, trainings, capsys):
     assert again(out) == 1
     assert "gan: training failed, as said above; the others go on" in capsys.readouterr().err
     assert list(json.loads((out / "results.json").read_text())["systems"]) == ["gray", "mean color", "unet-regression"]
+    assert all("gan: training failed: not judged" in (out / name).read_text() for name in ("table.md", "index.html"))
 
 
 def test_seeds_are_runs_of_their_own_and_one_row(tmp_path, trainings):

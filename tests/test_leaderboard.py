@@ -18,6 +18,7 @@ def results(systems, missing=(), truth=50.0):
         "data": {"pictures": 15, "size": 32, "nproc": 4, "torch": "2.15"},
         "systems": {name: row(value) for name, value in (FLOORS | systems).items()},
         "truth": {"colorfulness": {"mean": truth}, "top1": row(truth)["top1"]},
+        "notes": [],
     }
 
 

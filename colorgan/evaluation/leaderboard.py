@@ -12,7 +12,7 @@ COLUMNS = ("psnr", "ssim", "ab_error", "ciede2000", "auc", "auc_rebalanced", "co
 
 
 def as_markdown(results: dict[str, Any], seen: dict[str, int], command: str) -> str:
-    """One row a system, floors and truth included; of several seeds the mean and its deviation beside.
+    """One row a system, floors and truth included; of several seeds the mean and its deviation beside; notes below.
 
     Args:
         results: of `results.summarize`.
@@ -38,7 +38,8 @@ def as_markdown(results: dict[str, Any], seen: dict[str, int], command: str) -> 
     lines.append(f"| {TRUTH} | | {' | '.join(cells)} |")
     data = results["data"]
     where = f"{data['pictures']} pictures at {data['size']} px; nproc {data['nproc']}, torch {data['torch']}."
-    return "\n".join([*lines, "", where, "", "```sh", command, "```", ""])
+    notes = [f"- {note}" for note in results["notes"]]
+    return "\n".join([*lines, "", where, *notes, "", "```sh", command, "```", ""])
 
 
 def _groups(systems: dict[str, Any]) -> dict[str, list[str]]:
