@@ -95,6 +95,11 @@ def test_photos_are_embedded_and_fixed():
         assert val.load(i, 16).shape == (3, 16, 16) and val.name(i).endswith(list(PHOTOGRAPHS)[val.label(i)])
 
 
+def test_photos_with_a_root_are_refused_as_they_would_not_be_those_of_the_root(tmp_path):
+    with pytest.raises(UserError, match=r"^data\.root=.*data\.name=folder takes those of a folder"):
+        Photos(tmp_path, True)
+
+
 def test_photos_missing_in_the_wheel_is_one_line(monkeypatch):
     monkeypatch.setattr("colorgan.data.photos.PHOTOGRAPHS", {"nothing.png": ((0, 0, 8),)})
     with pytest.raises(UserError, match=r"nothing\.png: not in this scikit-image"):

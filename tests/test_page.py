@@ -1,53 +1,24 @@
-"""The results page: complete, closed to the outside, and it does in a browser what it says."""
+"""The results page: complete, and closed to the outside."""
 
 import base64
 import io
 import json
-import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from colorgan.evaluation import page
 from colorgan.evaluation.definitions import METRICS
-from colorgan.evaluation.page import Shown, number, write_page
-
-NASTY = "</script><img src=x onerror=\"alert('ü')\">"
-SYSTEMS = ("gray", "mean color", "plain", NASTY)
-WHOLE = ("fid", "kid", "fid_classifier", "kid_classifier", "auc_rebalanced", "colorfulness_difference")  # of all only
-WHY = "No <b>weights</b> here."
-SIZE = 16
-COUNT = 6
-PSNR = {"gray": 20.0, "mean color": 21.0, "plain": 23.0, NASTY: 25.0}
-STEPS = np.array([3.0, 1.0, 2.0, 6.0, 5.0, 4.0]) - 3.5  # of the pictures' psnr from their mean
+from colorgan.evaluation.page import number, write_page
+from tests.paging import COUNT, NASTY, SIZE, STEPS, SYSTEMS, WHY, make_arguments, value
 
 
 @pytest.fixture
 def judged():
-    """The arguments of write_page but the path: six pictures, two systems, one metric without a value."""
-    generator = np.random.default_rng(0)
-    metrics = [metric for metric in METRICS if metric not in WHOLE and metric != "lpips"]
-    scores = {name: {metric: generator.uniform(1, 9, COUNT) for metric in metrics} for name in SYSTEMS}
-    scores["truth"] = {"colorfulness": generator.uniform(1, 9, COUNT)}
-    for name in SYSTEMS:
-        scores[name]["psnr"] = PSNR[name] + STEPS
-    systems = {name: {metric: value(scores[name][metric].mean()) for metric in metrics} for name in SYSTEMS}
-    for name in SYSTEMS:
-        systems[name] |= {metric: value(7.0) for metric in WHOLE} | {"lpips": value(None) | {"why": WHY}}
-    truth = {metric: value(5.0) for metric in ("colorfulness", "colorfulness_ddcolor", "top1")}
-    data = {"root": NASTY, "pictures": COUNT, "size": SIZE}
-    results = {"data": data, "systems": systems, "truth": truth, "notes": [NASTY]}
-    colors = {name: 50 * i for i, name in enumerate((*SYSTEMS, "truth"))}
-    pictures = {name: torch.full((3, SIZE, SIZE), color, dtype=torch.uint8) for name, color in colors.items()}
-    names = [f"sea/{i}.png" for i in range(COUNT - 1)] + [NASTY + "\udcff"]  # a byte that is no text
-    return {"results": results, "names": names, "scores": scores, "gallery": [Shown(i, pictures) for i in range(COUNT)]}
-
-
-def value(mean):
-    return {"mean": mean, "low": mean and mean - 1, "high": mean and mean + 1}
+    """The arguments of write_page but the path."""
+    return make_arguments()
 
 
 class Parsed(HTMLParser):
@@ -183,68 +154,3 @@ def test_a_floor_is_never_the_best(judged, parse, tmp_path):
     rows = (tmp_path / "page.html").read_text(encoding="utf-8").split("<tr class=")
     assert [row[:7] for row in rows if 'class="best" title=""><b>25.00' in row] == ['"system']
     assert not any('class="best"' in row for row in rows if row.startswith('"floor'))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not (chromium := shutil.which("chromium")):
-        pytest.skip("no chromium")
-    off = ("gpu", "quic", "background-networking", "component-update", "sync")
-    arguments = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(browser, judged, tmp_path):
-    """The page in a browser; no test may leave a word in its console, nor ask for another file."""
-    write_page(tmp_path / "page.html", **judged)
-    tab, said, asked = browser.new_page(), [], []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.goto(f"{(tmp_path / 'page.html').as_uri()}#metric=psnr&system=plain&filter=&no=1")
-    yield tab
-    tab.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith(("data:", "file:", "about:"))] == []
-
-
-def pictures(tab):
-    return tab.locator(".picture:visible h3").all_inner_texts()
-
-
-def test_a_click_on_a_metric_sorts_the_table_and_a_second_undoes_it(opened):
-    head = opened.locator("th[data-metric=psnr] button")
-    first = opened.locator("tbody:first-of-type th")
-    head.click()
-    assert first.all_inner_texts() == [NASTY, "plain", "mean color", "gray"]
-    head.click()
-    assert tuple(first.all_inner_texts()) == SYSTEMS
-
-
-def test_the_gallery_is_sorted_and_filtered(opened):
-    opened.select_option("[name=order]", "worst")
-    opened.fill("[name=filter]", "SEA")
-    assert pictures(opened) == [f"sea/{i}.png" for i in (1, 2, 0, 4, 3)]
-
-
-def test_a_view_is_shared_by_its_address(opened):
-    opened.select_option("[name=order]", "best")
-    opened.fill("[name=filter]", "sea/")
-    address = opened.url
-    opened.goto("about:blank")
-    opened.goto(address)
-    assert pictures(opened) == [f"sea/{i}.png" for i in (3, 4, 0, 2, 1)]
-
-
-def test_arrows_move_through_enlarged_pictures(opened):
-    opened.locator(".picture figure[data-system=plain] button").first.press("Enter")
-    opened.keyboard.press("ArrowRight")
-    opened.keyboard.press("ArrowUp")
-    assert opened.locator("dialog h3").inner_text() == "sea/1.png"
-    shown = opened.locator("dialog figure").evaluate_all("all => all.map(one => one.dataset.system)")
-    assert shown == ["gray", "mean color", "truth"]

@@ -31,15 +31,20 @@ class Photos:
     squares of each of the same pictures. So a net memorizes them: that shows the machinery, not how well it colors.
 
     Raises:
-        UserError: scikit-image is not installed, or without its pictures.
+        UserError: a root is given; scikit-image is not installed, or without its pictures.
     """
 
     def __init__(
         self,
-        root: str | Path | None,  # not used: the photographs are embedded
+        root: str | Path | None,  # None: the photographs are embedded
         train: bool,
         crops: int = 960,  # training squares an epoch
     ):
+        if root is not None:
+            raise UserError(
+                f"data.root={root}: data.name=photos has photographs of its own; data.name=folder takes those of a "
+                "folder, data.root=null these"
+            )
         if crops < 1:
             raise ValueError(f"crops={crops}: needs at least 1")
         self.files = list(PHOTOGRAPHS)
