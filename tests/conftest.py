@@ -1,5 +1,6 @@
-"""What several test modules share: a run so small that it takes a second."""
+"""What several test modules share: a run so small that it takes a second, and a browser."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,17 @@ def distance(photograph: images.Photograph, expected: np.ndarray) -> float:
     """The greatest difference from uint8 (H, W[, 3]), in levels of 255."""
     expected = expected if expected.ndim == 3 else expected[..., None]
     return float(np.abs(photograph.rgb * 255 - expected).max())
+
+
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running, in which other modules' loops could not start
+def chromium():
+    """A browser that asks nothing of the network by itself."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not (path := shutil.which("chromium")):
+        pytest.skip("no chromium on the PATH")
+    off = ("gpu", "quic", "background-networking", "component-update", "sync")
+    flags = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()

@@ -1,31 +1,16 @@
 """The results page does in a browser what it says."""
 
-import shutil
-
 import pytest
 
 from colorgan.evaluation.page import write_page
 from tests.paging import NASTY, SYSTEMS, make_arguments
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not (chromium := shutil.which("chromium")):
-        pytest.skip("no chromium")
-    off = ("gpu", "quic", "background-networking", "component-update", "sync")
-    arguments = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def opened(browser, tmp_path):
+def opened(chromium, tmp_path):
     """The page in a browser; no test may leave a word in its console, nor ask for another file."""
     write_page(tmp_path / "page.html", **make_arguments())
-    tab, said, asked = browser.new_page(), [], []
+    tab, said, asked = chromium.new_page(), [], []
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))

@@ -1,7 +1,6 @@
 """Whole sessions in a real browser, under a clock that the test moves."""
 
 import random
-import shutil
 from contextlib import closing
 from itertools import pairwise
 from threading import Thread
@@ -12,11 +11,6 @@ from colorgan.study import server
 from colorgan.study.store import Store
 from tests.test_study_folder import a_study
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on the PATH")
-OFFLINE = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", *OFFLINE]
 DISPLAY = 900 + 1000 + 600 + 1000  # ms from a loaded pair to the question
 VISIBLE = """() => [...document.querySelectorAll(".slot")].map(slot => {
     const image = slot.querySelector("img");
@@ -44,14 +38,6 @@ def address(store):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         running.should_exit = True
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
