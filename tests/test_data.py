@@ -96,7 +96,7 @@ def test_photos_are_embedded_and_fixed():
 
 
 def test_photos_with_a_root_are_refused_as_they_would_not_be_those_of_the_root(tmp_path):
-    with pytest.raises(UserError, match=r"^data\.root=.*data\.name=folder takes those of a folder"):
+    with pytest.raises(UserError, match=r"^data\.root=.*say data\.name=folder"):
         Photos(tmp_path, True)
 
 

@@ -42,8 +42,8 @@ class Photos:
     ):
         if root is not None:
             raise UserError(
-                f"data.root={root}: data.name=photos has photographs of its own; data.name=folder takes those of a "
-                "folder, data.root=null these"
+                f"data.root={root}: data.name=photos has photographs of its own; say data.name=folder to take those of "
+                "the folder, or data.root=null"
             )
         if crops < 1:
             raise ValueError(f"crops={crops}: needs at least 1")
