@@ -59,7 +59,7 @@ class Divergence(Callback):
         if found:
             raise UserError(
                 f"epoch {trainer.current_epoch}: {found[0]} is nan, the run has diverged. Its checkpoints are those "
-                "before this epoch: go back to one by --from CKPT with a lower optim.lr, or start again with one"
+                "before this epoch: lower optim.lr, and go back to one by --from CKPT or start again"
             )
 
 

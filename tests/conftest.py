@@ -117,12 +117,13 @@ def distance(photograph: images.Photograph, expected: np.ndarray) -> float:
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running, in which other modules' loops could not start
 def chromium():
     """A browser that asks nothing of the network by itself."""
-    sync_api = pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright  # here, as most modules need no browser
+
     if not (path := shutil.which("chromium")):
-        pytest.skip("no chromium on the PATH")
+        pytest.skip("no chromium on the PATH")  # .ci/run stops where there is none
     off = ("gpu", "quic", "background-networking", "component-update", "sync")
     flags = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()
