@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 
-from colorgan import images, load
+from colorgan import load
 from colorgan.color import join, split
 from colorgan.data.aging import age
 from colorgan.data.folder import photographs
+from colorgan.imaging import images
 from colorgan.metrics import ab_error, colorfulness
 
 

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torchvision.utils import save_image
 
-from colorgan import images, load
+from colorgan import load
 from colorgan.color import join, split
 from colorgan.data.folder import photographs
 from colorgan.data.photos import paths
+from colorgan.imaging import images
 
 SIDE = 192  # pixels of each square shown
 ACROSS = 2  # photographs in a row

@@ -18,10 +18,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.utils import make_grid, save_image
 
-from colorgan import config, images, load
+from colorgan import config, load
 from colorgan.codecs import CODECS
 from colorgan.color import join, split
 from colorgan.data.photos import paths
+from colorgan.imaging import images
 from colorgan.nets import NETS
 from colorgan.systems import TABLES
 

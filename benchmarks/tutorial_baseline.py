@@ -19,9 +19,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from colorgan import config, images
+from colorgan import config
 from colorgan.color import join, split
 from colorgan.data import PhotographData
+from colorgan.imaging import images
 from colorgan.systems import TABLES, build_data
 
 SIZE, BATCH = 64, 16

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from colorgan import images
 from colorgan.color import split
+from colorgan.colorizer.upsampling import UPSAMPLERS
 from colorgan.data.folder import photographs
 from colorgan.data.photos import paths
+from colorgan.imaging import images
 from colorgan.metrics import ab_error
-from colorgan.upsampling import UPSAMPLERS
 
 SIZES = (64, 128)
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import torch
 
 from colorgan.errors import UserError
-from colorgan.pixels import quiet
+from colorgan.imaging.pixels import quiet
 
 
 def run(command: Callable[[], int], interrupted: str) -> int:

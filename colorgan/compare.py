@@ -5,12 +5,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from colorgan import cli, runs
-from colorgan.budgets import Plan, parse_budget
-from colorgan.callbacks import read_rows
+from colorgan import cli
 from colorgan.cli import Parser, add_device, add_judges, pick_device, positive
-from colorgan.comparison import Run, disturbance, make_runs, plan_all, train
-from colorgan.curves import draw_comparison
+from colorgan.comparison.budgets import Plan, parse_budget
+from colorgan.comparison.runs import Run, disturbance, make_runs, plan_all, train
 from colorgan.errors import UserError
 from colorgan.evaluation.evaluation import Evaluation, evaluate
 from colorgan.evaluation.judges import Judges
@@ -20,6 +18,9 @@ from colorgan.evaluation.painters import Model
 from colorgan.evaluation.results import as_text, write_csv, write_json
 from colorgan.systems import build_data, load, load_judge
 from colorgan.systems.classifier import Classifier
+from colorgan.training import run_directory
+from colorgan.training.callbacks import read_rows
+from colorgan.training.curves import draw_comparison
 
 SMALLEST = 16  # px of the squares that are judged
 
@@ -83,7 +84,7 @@ def _judge(trained: list[Run], args: argparse.Namespace, classifier: Classifier 
     """The last epoch of each run, on the pictures that all were validated on."""
     data = build_data(trained[0].experiment)
     source = data.source(train=False)
-    painters = [Model(run.name, load(runs.newest(run.run_dir), device)) for run in trained]
+    painters = [Model(run.name, load(run_directory.newest(run.run_dir), device)) for run in trained]
     judges = Judges(classifier, data.classes, frozenset(args.skip), device)
     size = args.size or max(SMALLEST, *(run.experiment.data.size for run in trained))
     name = trained[0].experiment.data.root or trained[0].experiment.data.name

@@ -14,14 +14,15 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from colorgan import cli, images, load
-from colorgan.checkpoint import RELEASED
+from colorgan import cli, load
 from colorgan.cli import Parser, add_device, existing, factor, pick_device, positive
+from colorgan.colorizer.checkpoint import RELEASED
+from colorgan.colorizer.upsampling import UPSAMPLERS
 from colorgan.errors import UserError
-from colorgan.images import Photograph
-from colorgan.outputs import Job, make_plan
+from colorgan.imaging import images
+from colorgan.imaging.images import Photograph
+from colorgan.imaging.outputs import Job, make_plan
 from colorgan.systems import Colorizer
-from colorgan.upsampling import UPSAMPLERS
 
 READERS = 3  # threads that read and write; so many photographs are decoded ahead, too
 BATCH_VALUES = 3 * 2**24  # a batch ends at so many values, however few photographs they are: bounds the memory

@@ -8,11 +8,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from colorgan import checkpoint, config, runs
+from colorgan import config
 from colorgan.cli import Parser
+from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
-from colorgan.fitting import fit
 from colorgan.systems import TABLES
+from colorgan.training import run_directory
+from colorgan.training.fitting import fit
 
 FIXED = ("net", "codec", "discriminator", "system.name", "system.body")  # what a checkpoint's weights stand for
 
@@ -46,7 +48,7 @@ def _train(args: argparse.Namespace) -> int:
         raise UserError("--init starts a new run and --from goes back in one: give one of them")
     experiment = config.load(args.experiment, args.overrides, TABLES)
     run_dir = Path(experiment.run_dir)
-    start = Path(args.back_to) if args.back_to else (runs.newest(run_dir) if args.resume else None)
+    start = Path(args.back_to) if args.back_to else (run_directory.newest(run_dir) if args.resume else None)
     content = checkpoint.read(start) if start else {}
     init = Path(args.init) if args.init and not start else None
     if init:
@@ -56,7 +58,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(OmegaConf.to_yaml(OmegaConf.create(config.plain(experiment))), end="")
         return 0
-    if content and (reason := runs.why_complete(content, experiment)):
+    if content and (reason := run_directory.why_complete(content, experiment)):
         print(f"{run_dir} is complete: {reason}")
         return 0
     if rank_zero_only.rank == 0:
@@ -82,9 +84,9 @@ def _continued(written: DictConfig, content: dict[str, Any], overrides: list[str
 def _make_room(run_dir: Path, start: Path | None, going_back: bool, resuming: bool) -> None:
     """Sees to it that nothing of an earlier run is overwritten."""
     if going_back and start.resolve().parent == run_dir.resolve():
-        if aside := runs.set_aside(run_dir, start):
+        if aside := run_directory.set_aside(run_dir, start):
             print(f"what came after {start.name} is now in {aside}")
-    elif runs.holds_run(run_dir) and not (resuming and start):
+    elif run_directory.holds_run(run_dir) and not (resuming and start):
         raise UserError(f"{run_dir} holds a run: go on with --resume, or start another with run_dir=...")
 
 

@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
-from colorgan import comparison, fitting, train
+from colorgan import train
+from colorgan.comparison import runs as comparison
+from colorgan.training import fitting
 from tests.conftest import TINY
 
 GAN, UNET = "experiments/gan.yaml", "experiments/unet-regression.yaml"

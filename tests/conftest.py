@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import images, sample, train
+from colorgan import sample, train
+from colorgan.imaging import images
 
 HEIGHT, WIDTH = 24, 40  # of the pictures `gray` and `rgb`
 TINY = (

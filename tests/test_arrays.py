@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import images
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 
 def noise(size: int = 200) -> Image.Image:

@@ -3,8 +3,9 @@ import csv
 import pytest
 import torch
 
-from colorgan import checkpoint, config, load
+from colorgan import config, load
 from colorgan.color import split
+from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.nets.bodies import make_body, standardize
 from colorgan.nets.koala import Koala

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from colorgan import checkpoint, compare
+from colorgan import compare
+from colorgan.colorizer import checkpoint
 from tests.comparing import GAN, SMALL, UNET, Trainings
 
 WITHOUT = ("--skip", "lpips", "--skip", "fid", "--device", "cpu")

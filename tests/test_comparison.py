@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorgan import checkpoint, comparison
-from colorgan.budgets import Plan, parse_budget
-from colorgan.callbacks import write_rows
-from colorgan.comparison import Run, disturbance, make_runs, plan_all, plan_of, train
+from colorgan.colorizer import checkpoint
+from colorgan.comparison.budgets import Plan, parse_budget
+from colorgan.comparison.runs import Run, disturbance, make_runs, plan_all, plan_of, train
+from colorgan.comparison import runs as comparison
 from colorgan.errors import UserError
+from colorgan.training.callbacks import write_rows
 from tests.comparing import GAN, SMALL, UNET, Trainings
 
 

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 from PIL import Image
 
-from colorgan import curves
+from colorgan.training import curves
 
 KEYS = ("val/ab_error", "val/psnr", "val/colorfulness")
 REFERENCES = {"val/gray_ab_error": "9", "val/gray_psnr": "20", "val/true_colorfulness": "30"}

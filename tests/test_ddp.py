@@ -10,7 +10,7 @@ from tests.conftest import TINY
 SCRIPT = """
 import hashlib, sys, torch
 from colorgan import train
-from colorgan.systems.base import Colorizer
+from colorgan.systems.colorization import Colorizer
 
 torch.set_num_threads(1)
 

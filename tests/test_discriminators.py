@@ -3,9 +3,9 @@ import torch
 from omegaconf import OmegaConf
 
 from colorgan.config import construct
-from colorgan.nets import DISCRIMINATORS
-from colorgan.nets.compact import Compact
-from colorgan.nets.patchgan import PatchGAN
+from colorgan.discriminators import DISCRIMINATORS
+from colorgan.discriminators.compact import Compact
+from colorgan.discriminators.patchgan import PatchGAN
 from tests.probing import descend, lab, parameters, silent_leaves, without_gradient
 
 SMALL = {"projected": {"body": "resnet10t"}}

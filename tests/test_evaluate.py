@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import images
 from colorgan.color import split
+from colorgan.imaging import images
 from tests.judging import COUNT, imperfect, judge, photo, results, write_pictures
 
 

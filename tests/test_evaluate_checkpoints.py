@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorgan import images
+from colorgan.imaging import images
 from colorgan.systems import load_judge
 from tests.judging import imperfect, judge, means, photo, results, trained, trained_classifier, write_pictures
 

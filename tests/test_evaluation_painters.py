@@ -7,7 +7,6 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from colorgan import images
 from colorgan.color import split
 from colorgan.errors import UserError
 from colorgan.evaluation import painters
@@ -21,6 +20,7 @@ from colorgan.evaluation.painters import (
     to_bytes,
 )
 from colorgan.evaluation.pictures import Album
+from colorgan.imaging import images
 from tests.judging import photo, write_pictures
 
 SIZE = 32

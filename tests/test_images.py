@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image
 
-from colorgan import images
 from colorgan.errors import UserError
+from colorgan.imaging import images
 from tests.conftest import distance
 
 

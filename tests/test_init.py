@@ -2,7 +2,7 @@
 
 import torch
 
-from colorgan import checkpoint
+from colorgan.colorizer import checkpoint
 
 
 def generator(path, part):

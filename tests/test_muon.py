@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorgan.systems.muon import Muon, orthogonalize
+from colorgan.optim.muon import Muon, orthogonalize
 
 
 def holding(p):

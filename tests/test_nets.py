@@ -4,9 +4,9 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from colorgan.config import construct
+from colorgan.discriminators.patchgan import PatchGAN
 from colorgan.nets import NETS
 from colorgan.nets.blocks import same_padding
-from colorgan.nets.patchgan import PatchGAN
 from colorgan.nets.unet import UNet
 from tests.probing import descend, gray, parameters, silent_leaves, spectral_layers, without_gradient
 

@@ -3,12 +3,12 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from colorgan import checkpoint
+from colorgan.colorizer import checkpoint
+from colorgan.config.schema import Optim
 from colorgan.errors import UserError
-from colorgan.experiment import Optim
-from colorgan.systems.muon import Muon
-from colorgan.systems.optimizers import make_optimizer, override
-from colorgan.systems.schedules import make_schedule
+from colorgan.optim.muon import Muon
+from colorgan.optim.optimizers import make_optimizer, override
+from colorgan.optim.schedules import make_schedule
 
 
 def optim(**values):

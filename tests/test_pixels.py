@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms
 
-from colorgan import images
+from colorgan.imaging import images
 from tests.conftest import HEIGHT, WIDTH, distance
 
 

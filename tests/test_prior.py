@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from colorgan import checkpoint, prior
+from colorgan import prior
 from colorgan.codecs.bins import read_prior
+from colorgan.colorizer import checkpoint
 
 
 @pytest.fixture

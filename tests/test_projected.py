@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from colorgan import config
+from colorgan.discriminators.projected import Projected
 from colorgan.errors import UserError
-from colorgan.nets.projected import Projected
 from colorgan.systems import TABLES, build
 from tests.conftest import TINY, tiny
 from tests.probing import lab

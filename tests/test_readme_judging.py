@@ -52,7 +52,7 @@ def test_the_comparison_runs(at_home, monkeypatch):
     def in_process(command, **_):
         return subprocess.CompletedProcess(command, train.main(command[3:]))
 
-    monkeypatch.setattr("colorgan.comparison.subprocess.run", in_process)
+    monkeypatch.setattr("colorgan.comparison.runs.subprocess.run", in_process)
     (command,) = COMPARE
     shared = [item for item in tiny("experiments/gan-folder.yaml") if "discriminator" not in item]
     small = [item for item in shared if "max_epochs" not in item and "limit_train" not in item]

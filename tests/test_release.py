@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from colorgan import checkpoint, load, release
+from colorgan import load, release
+from colorgan.colorizer import checkpoint
 
 
 @pytest.fixture

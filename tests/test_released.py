@@ -4,8 +4,9 @@ from pathlib import Path
 from PIL import Image
 from torchvision.transforms.functional import to_tensor
 
-from colorgan import checkpoint, load
+from colorgan import load
 from colorgan.color import split
+from colorgan.colorizer import checkpoint
 from colorgan.data.photos import paths
 from colorgan.sample import main as sample_main
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import images, turing
+from colorgan import turing
 from colorgan.color import split
 from colorgan.errors import UserError
 from colorgan.evaluation.pictures import Album
+from colorgan.imaging import images
 from colorgan.study import folder
 from colorgan.study.making import make
 

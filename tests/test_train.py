@@ -4,7 +4,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from colorgan import checkpoint, load, train
+from colorgan import load, train
+from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from tests.conftest import TINY
 
@@ -123,7 +124,7 @@ def test_going_back_sets_later_things_aside_and_a_lower_rate_wins(tiny_train, tm
 
 def test_a_resumed_run_keeps_the_best_epoch(tiny_train, tmp_path, monkeypatch):
     tiny_train()
-    monkeypatch.setattr("colorgan.systems.base.ab_error", lambda ab, truth: torch.full((len(ab),), 1e6))
+    monkeypatch.setattr("colorgan.systems.colorization.ab_error", lambda ab, truth: torch.full((len(ab),), 1e6))
     assert tiny_train("--resume", "trainer.max_epochs=2") == 0
     assert checkpoint.read(tmp_path / "run/best.ckpt")["epoch"] == 0
 
@@ -149,7 +150,7 @@ def test_a_schedule_can_change_beside_resume(tiny_train, tmp_path):
 
 
 def test_plateau_lowers_both_rates(tiny_train, tmp_path, monkeypatch):
-    monkeypatch.setattr("colorgan.systems.base.ab_error", lambda ab, truth: torch.ones(len(ab)))
+    monkeypatch.setattr("colorgan.systems.colorization.ab_error", lambda ab, truth: torch.ones(len(ab)))
     tiny_train("optim.schedule=plateau", "optim.patience=0", "trainer.max_epochs=2")
     assert rates(tmp_path / "run/epoch=001.ckpt") == pytest.approx([2e-5, 2e-5])
 

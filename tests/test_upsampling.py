@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from colorgan import upsampling
-from colorgan.upsampling import UPSAMPLERS, bilinear, guided
+from colorgan.colorizer import upsampling
+from colorgan.colorizer.upsampling import UPSAMPLERS, bilinear, guided
 
 
 def by_hand(ab, small, L, i, j):

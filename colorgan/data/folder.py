@@ -5,9 +5,9 @@ import heapq
 import os
 from pathlib import Path
 
-from colorgan import images
 from colorgan.data.source import Files, folder_of
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 
 class Folder(Files):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorgan import images
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 # Of the pictures in scikit-image's wheel, those that are photographs of the colored world. Left out: stains and eye
 # grounds under a microscope (ihc, retina), a sky that is black with gray noise (hubble_deep_field), drawings (color,

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from torchvision import datasets
 
-from colorgan import images
 from colorgan.data.source import Files, folder_of
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 IMAGENETTE = ("full", "320px", "160px")
 

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from colorgan import images
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 
 class Source(Protocol):

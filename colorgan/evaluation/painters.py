@@ -8,10 +8,11 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from colorgan import checkpoint, images
 from colorgan.color import join, split
+from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.evaluation.pictures import Album
+from colorgan.imaging import images
 from colorgan.systems import Colorizer, load
 
 ALIKE = 0.5  # a colored picture whose lightness correlates less than so with the truth's shows something else

@@ -4,10 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorgan import images
 from colorgan.data.folder import class_folder, photographs
 from colorgan.data.source import Files
 from colorgan.errors import UserError
+from colorgan.imaging import images
 
 
 class Album(Files):

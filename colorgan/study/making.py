@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorgan import images
 from colorgan.color import join, split
 from colorgan.errors import UserError
 from colorgan.evaluation.painters import Painter
 from colorgan.evaluation.pictures import Album
+from colorgan.imaging import images
 from colorgan.study.folder import RANDOM, REAL, Study
 from colorgan.study.protocol import Protocol
 

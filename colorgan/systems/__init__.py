@@ -9,16 +9,18 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from colorgan import checkpoint, config
+from colorgan import config
 from colorgan.codecs import CODECS
+from colorgan.colorizer import checkpoint
 from colorgan.data import DATASETS, PhotographData
+from colorgan.discriminators import DISCRIMINATORS
 from colorgan.errors import UserError
-from colorgan.nets import DISCRIMINATORS, NETS
+from colorgan.nets import NETS
 from colorgan.systems.adversarial import Adversarial
-from colorgan.systems.base import Colorizer
+from colorgan.systems.base import System
 from colorgan.systems.classifier import Classifier
+from colorgan.systems.colorization import Colorizer
 from colorgan.systems.supervised import Supervised
-from colorgan.systems.training import System
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from colorgan.color import split
 from colorgan.losses import ADVERSARIAL
-from colorgan.systems.base import Colorizer
+from colorgan.systems.colorization import Colorizer
 
 
 class Adversarial(Colorizer):

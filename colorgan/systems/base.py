@@ -1,144 +1,151 @@
-"""What every colorizer shares: how it trains on a batch, how it is validated, and how it colors."""
+"""What every system shares: an averaged net, optimizers and schedules that resume rightly, and its checkpoint."""
 
-import itertools
-from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
-from colorgan import images
-from colorgan.color import join, split
-from colorgan.metrics import ab_error, colorfulness, psnr
-from colorgan.nets.bodies import digest
-from colorgan.systems.embeddings import Embeddings
-from colorgan.systems.training import System
-from colorgan.upsampling import UPSAMPLERS, Upsampler
-
-LONGEST = 16  # a picture is predicted at no more than so many times the short side, however long it is
+from colorgan import config
+from colorgan.errors import UserError
+from colorgan.optim.optimizers import make_optimizer, override
+from colorgan.optim.schedules import make_schedule, restart
+from colorgan.seeding import seed_of
 
 
-class Colorizer(System):
-    """A net and a codec that learn to color."""
+class System(pl.LightningModule):
+    """A net that learns; `ema` is its average over the steps, which validates and is used.
 
-    better: ClassVar = {"val/ab_error": "min", "val/psnr": "max"}
+    Optimization is manual, so that every system steps, clips, logs and resumes in one way.
+    """
 
-    def __init__(self, net: nn.Module, codec: nn.Module, experiment: DictConfig, ema: float):
-        super().__init__(net, experiment, ema)
-        self.codec = codec
-        self.embeddings: Embeddings | None = None
+    better: ClassVar[dict[str, Literal["min", "max"]]]  # metrics that may choose an epoch, and where they are better
 
-    def forward(self, L: Tensor) -> Tensor:
-        """L (B, 1, H, W) in [0, 100] -> ab (B, 2, H, W) in Lab units, by the averaged net."""
-        return self.decode(self.ema(L), L)
-
-    def decode(self, out: Tensor, L: Tensor) -> Tensor:
-        """A net's output and L (B, 1, H, W) -> ab (B, 2, H, W) in Lab units."""
-        ab = self.codec.decode(out, L)
-        return ab if ab.shape[-2:] == L.shape[-2:] else F.interpolate(ab, L.shape[-2:], mode="bilinear")
-
-    def predict(self, L: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """L (B, 1, H, W) of a training batch -> the output of the net that is trained."""
-        if self.embeddings is None:
-            return self.net(L)
-        return self.net(L, self.embeddings.lookup(batch["index"], lambda missing: self.net.embed(L[missing])))
+    def __init__(self, net: nn.Module, experiment: DictConfig, ema: float):
+        super().__init__()
+        if not 0 <= ema < 1:
+            raise ValueError(f"ema={ema}: the decay of an average is at least 0 and below 1")
+        if experiment.optim.clip is not None and not experiment.optim.clip > 0:
+            raise ValueError(
+                f"optim.clip={experiment.optim.clip}: the norm of a gradient is above 0; null clips nothing"
+            )
+        self.automatic_optimization = False
+        self.net = net
+        self.experiment = experiment
+        self.batches = 0  # done in this epoch
+        self.ema = AveragedModel(net, multi_avg_fn=_exponential_average(ema), use_buffers=True).requires_grad_(False)
 
     def look_at(self, batches: Iterator[dict[str, Tensor]]) -> None:
-        """Lets a net fit its first weights to lightness, and a codec measure the colors, where they ask for it."""
-        if hasattr(self.net, "prepare"):
-            first = next(batches)
-            self.net.prepare(split(first["rgb"])[0])
-            self.ema.module.load_state_dict(self.net.state_dict())
-            batches = itertools.chain([first], batches)
-        if hasattr(self.codec, "prepare"):
-            self.codec.prepare(split(batch["rgb"])[1] for batch in batches)
+        """Sees some training pictures before a fresh start, for what depends on them; nothing does here."""
 
-    def on_fit_start(self) -> None:
-        """Opens the cache of a net's frozen embedding, if each picture looks the same in every epoch."""
-        data = self.experiment.data
-        if hasattr(self.net, "embed") and not data.flip and data.smallest_crop == 1:
-            content = self.trainer.datamodule.fingerprint() + digest(self.net.body)
-            path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
-            self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, self.net.embedding_width)
+    def parts(self) -> dict[str, tuple[nn.Module, float]]:
+        """The networks that are trained, each with its optimizer, and the ratio of its learning rate to `optim.lr`."""
+        return {"generator": (self.net, 1.0)}
 
-    def paint(
-        self,
-        pictures: list[Tensor],
-        size: int | None = None,
-        upsample: Upsampler = "guided",
-        saturation: float = 1.0,
-    ) -> list[Tensor]:
-        """Colors pictures of any sizes; each keeps its own lightness at its own size.
+    def configure_optimizers(self) -> tuple[list, list]:
+        """One optimizer and one schedule for each of `parts`."""
+        optim = self.experiment.optim
+        optimizers = [make_optimizer(part, optim, ratio) for part, ratio in self.parts().values()]
+        direction = self.direction()
+        return optimizers, [make_schedule(optimizer, optim, self.progress, direction) for optimizer in optimizers]
 
-        Args:
-            pictures: (3, H, W) each, sRGB in [0, 1]; only their lightness is used.
-            size: short side in pixels at which color is predicted; default: the size the model was trained at.
-            upsample: how color comes to the size of the picture; `guided` keeps it within edges.
-            saturation: a factor of the chroma; what sRGB cannot hold stops at its edge.
+    def direction(self) -> Literal["min", "max"]:
+        """Where the better values of checkpoint.monitor lie; raises UserError if this system logs no such metric."""
+        monitor = self.experiment.checkpoint.monitor
+        if monitor not in self.better:
+            raise UserError(f"checkpoint.monitor={monitor}: of this system there are {', '.join(self.better)}")
+        return self.better[monitor]
 
-        Returns:
-            (3, H, W) each, sRGB in [0, 1], on the CPU.
-        """
-        size = size or self.experiment.data.size
-        lightness = [split(picture[None].to(self.device))[0] for picture in pictures]
-        groups = defaultdict(list)  # pictures of one shape at the model's size are one batch
-        for i, L in enumerate(lightness):
-            groups[_shrunk(L.shape[-2:], size)].append(i)
-        painted: dict[int, Tensor] = {}
-        with torch.inference_mode():
-            for shape, members in groups.items():
-                seen = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
-                predicted = self.codec.decode(self.ema(seen), seen)
-                seen = F.interpolate(seen, predicted.shape[-2:], mode="area")
-                for k, i in enumerate(members):
-                    ab = UPSAMPLERS[upsample](predicted[k, None], seen[k, None], lightness[i])
-                    painted[i] = join(lightness[i], saturation * ab)[0].cpu()
-        return [painted[i] for i in range(len(pictures))]
+    def progress(self) -> float:
+        """The share of the run that is done, by epochs or by `trainer.max_time`, whichever ends it sooner."""
+        trainer = self._trainer
+        if trainer is None or not trainer.training:
+            return 0.0
+        epochs = trainer.current_epoch + self.batches / trainer.num_training_batches
+        timer = next((c for c in trainer.callbacks if isinstance(c, pl.callbacks.Timer)), None)
+        time = timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) if timer else 0.0
+        return min(1.0, max(epochs / trainer.max_epochs, time))
 
-    def colorize(
-        self, image: Any, size: int | None = None, upsample: Upsampler = "guided", saturation: float = 1.0
-    ) -> Any:
-        """Colors one picture, or a batch of tensors; what goes in comes out.
+    def descend(self, name: str, loss: Tensor) -> None:
+        """One step of the network `name` down `loss`; logs its gradient's norm and its learning rate."""
+        part, _ = self.parts()[name]
+        optimizer = self._optimizers()[list(self.parts()).index(name)]
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        norm = nn.utils.clip_grad_norm_(part.parameters(), self.experiment.optim.clip or float("inf"))
+        optimizer.step()
+        self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
 
-        Args:
-            image: a PIL image, an array (H, W[, 1|3|4]) or a tensor ([B,] 1|3, H, W), 8-bit, 16-bit or in [0, 1].
-            size: as in `paint`, and so are `upsample` and `saturation`.
-            upsample: how color comes to the size of the picture.
-            saturation: a factor of the chroma.
+    def log_train(self, values: dict[str, Any]) -> None:
+        """Logs `train/*`, by step and as the mean of the epoch."""
+        self.log_dict({f"train/{key}": value for key, value in values.items()}, on_step=True, on_epoch=True)
 
-        Returns:
-            the same type and value range with three color channels, and its alpha if it had one.
+    def log_validation(self, values: dict[str, Tensor]) -> None:
+        """Logs the means of `val/*`, each (B,): one value a picture."""
+        means = {f"val/{key}": value.mean() for key, value in values.items()}
+        self.log_dict(means, batch_size=len(next(iter(values.values()))), sync_dist=True)
 
-        Raises:
-            UserError: another type or shape.
-        """
-        pictures, restore = images.unpack(image)
-        return restore(self.paint(pictures, size, upsample, saturation))
+    def schedules(self) -> list:
+        """The schedule of each of `parts`."""
+        schedules = self.lr_schedulers()
+        return schedules if isinstance(schedules, list) else [schedules]
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Logs the errors of the averaged net, with those of plain gray and the truth's colorfulness to compare."""
-        rgb = batch["rgb"]
-        L, truth = split(rgb)
-        ab = self(L)
-        gray = torch.zeros_like(truth)
-        painted = join(L, ab)
-        values = {
-            "ab_error": ab_error(ab, truth),
-            "psnr": psnr(painted, rgb),
-            "colorfulness": colorfulness(painted),
-            "gray_ab_error": ab_error(gray, truth),
-            "gray_psnr": psnr(join(L, gray), rgb),
-            "true_colorfulness": colorfulness(rgb),
-        }
-        self.log_validation(values)
+    def restart_learning_rates(self) -> None:
+        """Lets the experiment's rates win over restored ones."""
+        for schedule, (_, ratio) in zip(self.schedules(), self.parts().values(), strict=True):
+            restart(schedule, self.experiment.optim.lr * ratio)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seeds dropout, so that a resumed run draws what the unbroken one would have."""
+        torch.manual_seed(seed_of(self.experiment.seed, self.current_epoch, batch_idx, self.global_rank))
+
+    def on_train_start(self) -> None:
+        """The experiment's settings of the optimizer win over those that a checkpoint restored."""
+        for optimizer in self._optimizers():
+            override(optimizer, self.experiment.optim)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.batches = batch_idx + 1
+        self.ema.update_parameters(self.net)
+        if self.experiment.optim.schedule != "plateau":
+            for schedule in self.schedules():
+                schedule.step()
+
+    def on_train_epoch_end(self) -> None:
+        if self.experiment.optim.schedule == "plateau":
+            for schedule in self.schedules():
+                schedule.step(self.trainer.callback_metrics[self.experiment.checkpoint.monitor])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["experiment"] = config.plain(self.experiment)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A schedule or an optimizer of another kind starts afresh: it cannot continue the stored one."""
+        stored, optim = checkpoint["experiment"]["optim"], self.experiment.optim
+        if stored["schedule"] != optim.schedule:
+            checkpoint["lr_schedulers"] = []
+        if stored.get("optimizer", "adam") != optim.optimizer:
+            checkpoint["optimizer_states"] = []
+
+    def _optimizers(self) -> list[Optimizer]:
+        """Lightning's wrapped optimizers, one for each of `parts`."""
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
 
 
-def _shrunk(shape: torch.Size, size: int) -> tuple[int, int]:
-    """The shape whose short side is `size`."""
-    scale = min(size / min(shape), LONGEST * size / max(shape))
-    height, width = (max(1, round(n * scale)) for n in shape)
-    return height, width
+def _exponential_average(decay: float) -> Any:
+    """Averages with `decay`, at most (1 + n) / (10 + n) after n steps, so that short runs keep up."""
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], values: list[Tensor], steps: Tensor) -> None:
+        if averages[0].is_floating_point():
+            n = float(steps)
+            torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + n) / (10 + n)))
+        else:  # counters
+            torch._foreach_copy_(averages, values)
+
+    return update

@@ -9,7 +9,7 @@ from torch import Tensor
 from colorgan.color import split
 from colorgan.metrics import hits
 from colorgan.nets.bodies import make_body, standardize, standardize_rgb
-from colorgan.systems.training import System
+from colorgan.systems.base import System
 
 
 class Classifier(System):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from colorgan.color import split
 from colorgan.metrics import hits
-from colorgan.systems.base import Colorizer
+from colorgan.systems.colorization import Colorizer
 
 
 class Supervised(Colorizer):

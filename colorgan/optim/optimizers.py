@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from colorgan.errors import UserError
-from colorgan.systems.muon import Muon
+from colorgan.optim.muon import Muon
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adadelta": torch.optim.Adadelta, "muon": Muon}
 

@@ -11,13 +11,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from colorgan import checkpoint, config, runs
-from colorgan.budgets import PROBE, Budget, Plan, make_plan, measured_speed
+from colorgan import config
+from colorgan.colorizer import checkpoint
+from colorgan.comparison.budgets import PROBE, Budget, Plan, make_plan, measured_speed
+from colorgan.config.schema import Data
 from colorgan.errors import UserError
 from colorgan.evaluation.judging import FLOORS, TRUTH
-from colorgan.experiment import Data
-from colorgan.fitting import processes
 from colorgan.systems import TABLES, build_data
+from colorgan.training import run_directory
+from colorgan.training.fitting import processes
 
 SECONDS = 30  # of a probe
 UNFAIR = 1.25  # a run that is so many times as fast as it was measured is said
@@ -42,7 +44,7 @@ class Run:
 
     def is_complete(self, plan: Plan) -> bool:
         """Whether its budget is spent."""
-        newest = runs.newest(self.run_dir)
+        newest = run_directory.newest(self.run_dir)
         return newest is not None and checkpoint.read(newest)["epoch"] + 1 >= plan.epochs
 
 
@@ -119,7 +121,7 @@ def plan_of(run: Run, budget: Budget, twin: Plan | None = None) -> Plan:
     changed = [key for key in given if stored.get(key, given[key]) != given[key]]
     if stored and not changed:
         return Plan(**stored["plan"])
-    if runs.holds_run(run.run_dir):
+    if run_directory.holds_run(run.run_dir):
         made = [f"made with {key}={stored[key]}, not {given[key]}" for key in changed] or ["holds a run without a plan"]
         raise UserError(f"{run.run_dir}: {made[0]}; name another --out")
     plan = twin or _measured_plan(run, budget)
@@ -141,7 +143,7 @@ def train(run: Run, plan: Plan) -> bool:
     In a process of its own, so that each run starts with all the memory, and a crash is that of one run.
     """
     # A run that goes on has its settings: a learning rate that is given anew would win over one that a plateau lowered.
-    settings = [f"run_dir={run.run_dir}"] if runs.newest(run.run_dir) else run.overrides
+    settings = [f"run_dir={run.run_dir}"] if run_directory.newest(run.run_dir) else run.overrides
     return _train(run, [*settings, *plan.overrides()])
 
 

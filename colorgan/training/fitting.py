@@ -17,10 +17,10 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import config
-from colorgan.callbacks import Divergence, Metrics, RollingCheckpoint, SampleGrid, read_rows
-from colorgan.curves import draw_curves
 from colorgan.errors import UserError
 from colorgan.systems import Colorizer, build, build_data, start_from, with_classes
+from colorgan.training.callbacks import Divergence, Metrics, RollingCheckpoint, SampleGrid, read_rows
+from colorgan.training.curves import draw_curves
 
 log = logging.getLogger(__name__)
 LOOK = 1000  # training pictures that a system sees before a fresh start

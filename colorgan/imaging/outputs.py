@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from colorgan import images
+from colorgan.imaging import images
 
 
 class Job(NamedTuple):

@@ -18,8 +18,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from colorgan.config.schema import Data, Experiment
 from colorgan.errors import UserError
-from colorgan.experiment import Data, Experiment
 
 log = logging.getLogger(__name__)
 Table = Mapping[str, type]

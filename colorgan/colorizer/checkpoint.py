@@ -7,7 +7,7 @@ import torch
 
 from colorgan.errors import UserError
 
-RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "colorgan-scenes.ckpt"  # see its README.md
+RELEASED = Path(__file__).resolve().parents[2] / "checkpoints" / "colorgan-scenes.ckpt"  # see its README.md
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import numpy as np
 import tifffile
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from colorgan import pixels
-from colorgan.arrays import unpack
 from colorgan.errors import UserError
+from colorgan.imaging import pixels
+from colorgan.imaging.arrays import unpack
 
 __all__ = ["SUFFIXES", "Photograph", "read", "shape", "suffix", "thumbnail", "thumbnail_of", "unpack", "write"]
 

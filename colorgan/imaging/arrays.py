@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorgan import pixels
 from colorgan.errors import UserError
+from colorgan.imaging import pixels
 
 _SLACK = 1e-3  # of floats beyond [0, 1]: resampling and half precision overshoot a little
 Pictures = Image.Image | np.ndarray | Tensor

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from colorgan import checkpoint
-from colorgan.callbacks import epoch_of, read_rows, write_rows
+from colorgan.colorizer import checkpoint
+from colorgan.training.callbacks import epoch_of, read_rows, write_rows
 
 
 def newest(run_dir: Path) -> Path | None:

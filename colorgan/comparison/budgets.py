@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorgan.callbacks import read_rows
 from colorgan.errors import UserError
+from colorgan.training.callbacks import read_rows
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EPOCHS = 10  # at least so many, each with a validation and a checkpoint

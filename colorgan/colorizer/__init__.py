@@ -1,0 +1,1 @@
+"""The model that colors, and reading it from checkpoints."""

@@ -1,0 +1,1 @@
+"""Comparing experiments under one budget."""

@@ -1,0 +1,1 @@
+"""Photographs: decoding and encoding files, pixels of any mode, and where outputs go."""

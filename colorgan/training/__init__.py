@@ -1,0 +1,1 @@
+"""Training runs: the Trainer, its callbacks, run directories and curves."""
