@@ -13,7 +13,7 @@ import torch
 from colorgan import load
 from colorgan.color import join, split
 from colorgan.data.aging import age
-from colorgan.data.folder import photographs
+from colorgan.data.folder import find_images
 from colorgan.imaging import images
 from colorgan.metrics import ab_error, colorfulness
 
@@ -26,10 +26,10 @@ def main() -> None:
     args = parser.parse_args()
     for checkpoint in args.checkpoints:
         model = load(checkpoint)
-        size = model.experiment.data.size
+        size = model.size
         generator = torch.Generator().manual_seed(0)
         rows = []
-        for name in photographs(args.folder):
+        for name in find_images(args.folder):
             rgb = torch.from_numpy(images.thumbnail(args.folder / name, size))[None].float() / 255
             worn = age(rgb, 1.0, generator)
             truth, gray = split(rgb)[1], torch.zeros_like(rgb[:, :2])

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from colorgan import load
 from colorgan.color import join, split
-from colorgan.evaluation.colors import look
-from colorgan.evaluation.frechet import frechet_distance
-from colorgan.evaluation.judges import Judges
-from colorgan.evaluation.judging import TRUTH, floors, judge
-from colorgan.evaluation.kernel import kernel_distance
-from colorgan.evaluation.painters import to_bytes
-from colorgan.evaluation.pictures import Album, judged_folder
-from colorgan.systems import Colorizer, load_judge
+from colorgan.colorizer.colorizer import Colorizer
+from colorgan.evaluation.dataset import EvaluationDataset, color_statistics, validation_folder
+from colorgan.evaluation.predictors import TRUTH, make_baselines, to_uint8
+from colorgan.evaluation.scoring import score
+from colorgan.metrics.distances import frechet_distance, kernel_distance
+from colorgan.metrics.networks import FeatureNetworks
+from colorgan.metrics.registry import METRICS
+from colorgan.systems.building import load_classifier
 
 DRAWINGS = 4
 PARTS = (8, 4, 2, 1)  # of all pictures, these shares
@@ -60,11 +60,11 @@ class Told:
         self.name = name
         self.colorizer = colorizer
 
-    def paint(self, indices: list[int], rgb: Tensor) -> list[Tensor]:
+    def predict(self, indices: list[int], rgb: Tensor) -> list[Tensor]:
         rgb = rgb.float() / 255
         L, true = split(rgb)
         _, own = split(torch.stack(self.colorizer.paint(list(rgb))))
-        return list(to_bytes(join(L, TOLD[self.name](own, true))))
+        return list(to_uint8(join(L, TOLD[self.name](own, true))))
 
 
 def ideal(features: Tensor, truth: Tensor) -> Tensor:
@@ -84,14 +84,15 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path, required=True, help="a checkpoint of experiments/judge.yaml")
     parser.add_argument("--size", type=int, default=128, help="px of the squares that are judged (%(default)s)")
     args = parser.parse_args()
-    album = Album(judged_folder(args.photographs))
-    colors = look(album, args.size)
+    dataset = EvaluationDataset(validation_folder(args.photographs))
+    colors = color_statistics(dataset, args.size)
     colorizer = load(args.checkpoint)
-    painters = [floors(colors)[0], *(Told(name, colorizer) for name in TOLD)]
-    judges = Judges(load_judge(args.classifier, "cpu"), album.classes, frozenset({"lpips", "fid"}), "cpu")
-    judged = judge(album, painters, colors, args.size, judges)
-    features = {name: torch.from_numpy(found["fid_classifier"]).float() for name, found in judged.features.items()}
-    truth, gray = features[TRUTH], features[painters[0].name]
+    predictors = [make_baselines(colors.mean_ab)[0], *(Told(name, colorizer) for name in TOLD)]
+    networks = FeatureNetworks(load_classifier(args.classifier, "cpu"), dataset.classes, ["lpips", "fid"], "cpu")
+    scores = score(dataset, predictors, colors, args.size, networks)
+    measure = METRICS["fid_classifier"].measure
+    features = {name: torch.from_numpy(values[measure]).float() for name, values in scores.values.items()}
+    truth, gray = features[TRUTH], features[predictors[0].name]
 
     rng = np.random.default_rng(0)
     drawn = [[rng.permutation(len(truth))[: len(truth) // part] for _ in range(DRAWINGS)] for part in PARTS]
@@ -106,7 +107,8 @@ def main() -> None:
     print("\n| told | PSNR | ab error | FID | KID |\n|---|---|---|---|---|")
     features["an ideal generator"] = ideal(features["nothing"], truth)
     for name in (*TOLD, "an ideal generator"):
-        pixels = [f"{judged.scores[name][key].mean():.2f}" if name in TOLD else "" for key in ("psnr", "ab_error")]
+        of_pixels = [METRICS[key].measure for key in ("psnr", "ab_error")]
+        pixels = [f"{scores.values[name][measure].mean():.2f}" if name in TOLD else "" for measure in of_pixels]
         distances = (frechet_distance, kernel_distance)
         shares = [f"{distance(features[name], truth) / distance(gray, truth):.3f}" for distance in distances]
         print(f"| {name} | " + " | ".join([*pixels, *shares]) + " |")

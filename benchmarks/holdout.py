@@ -9,7 +9,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from colorgan.data.folder import photographs
+from colorgan.data.folder import find_images
 
 
 def digest(name: str) -> str:
@@ -33,7 +33,7 @@ def main() -> None:
     if args.out.exists():
         raise SystemExit(f"{args.out}: is there already; name another folder")
     root = args.root.resolve()
-    train, val = photographs(root / "train"), photographs(root / "val")
+    train, val = find_images(root / "train"), find_images(root / "val")
     held = sorted(train, key=digest)[: args.pictures]
     for name in sorted(set(train) - set(held)):
         link(root / "train" / name, args.out / "train" / name)

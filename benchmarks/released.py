@@ -12,7 +12,7 @@ from torchvision.utils import save_image
 
 from colorgan import load
 from colorgan.color import join, split
-from colorgan.data.folder import photographs
+from colorgan.data.folder import find_images
 from colorgan.data.photos import paths
 from colorgan.imaging import images
 
@@ -31,7 +31,7 @@ def shown(picture: torch.Tensor) -> torch.Tensor:
 def main() -> None:
     """Colors at full size, then shrinks."""
     given = [Path(argument) for argument in sys.argv[2:]]
-    files = [file for path in given for file in (map(path.joinpath, photographs(path)) if path.is_dir() else [path])]
+    files = [file for path in given for file in (map(path.joinpath, find_images(path)) if path.is_dir() else [path])]
     model, columns = load(), []
     for file in files or paths():
         rgb = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)

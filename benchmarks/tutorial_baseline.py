@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from colorgan import config
 from colorgan.color import join, split
-from colorgan.data import PhotographData
+from colorgan.data import PhotographDataModule
+from colorgan.data.building import build_data
 from colorgan.imaging import images
-from colorgan.systems import TABLES, build_data
+from colorgan.systems import TABLES
 
 SIZE, BATCH = 64, 16
 
@@ -80,7 +81,7 @@ def initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
-def train(data: PhotographData, seconds: float, pictures: float) -> tuple[Generator, int]:
+def train(data: PhotographDataModule, seconds: float, pictures: float) -> tuple[Generator, int]:
     """The generator after so many seconds or pictures, and how many it has seen."""
     generator, discriminator = Generator().apply(initialize), make_discriminator().apply(initialize)
     optimizers = [torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator)]
@@ -112,7 +113,7 @@ def train(data: PhotographData, seconds: float, pictures: float) -> tuple[Genera
     raise AssertionError
 
 
-def paint(generator: Generator, data: PhotographData, root: Path, out: Path) -> None:
+def paint(generator: Generator, data: PhotographDataModule, root: Path, out: Path) -> None:
     """Writes every validation picture as the generator colors it, under its own name."""
     generator.eval()
     source = data.source(train=False)

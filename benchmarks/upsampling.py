@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from colorgan.color import split
 from colorgan.colorizer.upsampling import UPSAMPLERS
-from colorgan.data.folder import photographs
+from colorgan.data.folder import find_images
 from colorgan.data.photos import paths
 from colorgan.imaging import images
 from colorgan.metrics import ab_error
@@ -26,7 +26,7 @@ SIZES = (64, 128)
 
 def main() -> None:
     """Prints the mean ab error and the time of each way, in Lab units and seconds a megapixel."""
-    files = list(paths()) + [Path(folder) / name for folder in sys.argv[1:] for name in photographs(Path(folder))]
+    files = list(paths()) + [Path(folder) / name for folder in sys.argv[1:] for name in find_images(Path(folder))]
     errors, seconds, pixels = defaultdict(list), defaultdict(float), defaultdict(int)
     for file in files:
         L, ab = split(torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)[None])

@@ -1,6 +1,19 @@
 """colorgan: train, compare and use models that color gray photographs."""
 
-from colorgan.systems import Colorizer, load
+from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Colorizer", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Colorizer` and `load` at their first use: a command's --help should not wait for torch."""
+    if name == "load":
+        from colorgan.colorizer.checkpoint import load
+
+        return load
+    if name == "Colorizer":
+        from colorgan.colorizer.colorizer import Colorizer
+
+        return Colorizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

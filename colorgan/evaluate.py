@@ -1,78 +1,86 @@
-"""Judges colorizers: `python -m colorgan.evaluate --ckpt CKPT --pred DIR --data DIR [--json F] [--html F] ...`."""
+"""Evaluates colorizers: `python -m colorgan.evaluate --ckpt CKPT --pred DIR --data DIR [--json F] [--html F] ...`."""
+
+from __future__ import annotations
 
 import argparse
-import os
 import sys
-
-import wandb
-from rich.console import Console
-from rich.progress import Progress
+from typing import TYPE_CHECKING
 
 from colorgan import cli
 from colorgan.cli import Parser, add_device, add_judges, existing, new_file, pick_device, positive
 from colorgan.errors import UserError
-from colorgan.evaluation.dashboard import log_evaluation
-from colorgan.evaluation.evaluation import Evaluation, evaluate
-from colorgan.evaluation.judges import Judges
-from colorgan.evaluation.page import write_page
-from colorgan.evaluation.painters import make_painters, seen_in_training
-from colorgan.evaluation.pictures import Album, judged_folder
-from colorgan.evaluation.results import as_text, write_csv, write_json
-from colorgan.systems import load_judge
+
+if TYPE_CHECKING:  # heavy, and so imported where they are used: --help must not wait for them
+    from colorgan.evaluation.evaluation import Evaluation
+
+MIN_SIZE = 32  # px, about the smallest input that LPIPS' AlexNet takes
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Judges, and returns the exit code."""
-    return cli.run(lambda: _evaluate(_parse(argv)), "nothing is written")
+    """Run the command and return its exit code: 0 done, 2 bad usage, 130 interrupted."""
+    return cli.run(lambda: _run(_parse(argv)), "nothing is written")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m colorgan.evaluate", description="Judges colorizers on a folder of photographs.")
+    parser = Parser(prog="python -m colorgan.evaluate", description="Evaluates colorizers on a folder of photographs.")
     parser.add_argument("--data", type=existing, required=True, metavar="DIR", help="the true, colored photographs")
     parser.add_argument("--ckpt", type=existing, nargs="+", action="extend", default=[], help="trained models")
-    several = "pictures that another program colored, under the truth's names, each folder a system"
-    parser.add_argument("--pred", type=existing, nargs="+", action="extend", default=[], metavar="DIR", help=several)
-    parser.add_argument("--size", type=positive, default=256, help="px of the squares that are judged (%(default)s)")
+    folders = "folders of pictures that other programs colored, under the names of the true ones"
+    parser.add_argument("--pred", type=existing, nargs="+", action="extend", default=[], metavar="DIR", help=folders)
+    parser.add_argument("--size", type=positive, default=256, help="side of the evaluated squares in px (%(default)s)")
     for kind in ("json", "csv", "html"):
-        parser.add_argument(f"--{kind}", type=new_file, metavar="FILE", help="write the results; never over a file")
+        parser.add_argument(f"--{kind}", type=new_file, metavar="FILE", help="write the results to a new file")
     parser.add_argument("--wandb", metavar="PROJECT", help="log the table and the gallery as a run of this project")
     add_judges(parser)
     add_device(parser)
     args = parser.parse_args(argv)
     if not args.ckpt and not args.pred:
-        parser.error("nothing to judge: name --ckpt CKPT or --pred DIR")
-    if args.size < 32:
-        parser.error(f"--size {args.size}: at least 32, of which LPIPS can tell something")
+        parser.error("nothing to evaluate: name --ckpt CKPT or --pred DIR")
+    if args.size < MIN_SIZE:
+        parser.error(f"--size {args.size}: at least {MIN_SIZE}, for the network of LPIPS")
     files = [str(path) for path in (args.json, args.csv, args.html) if path]
     if len(files) > len(set(files)):
         parser.error(f"{files[-1]}: two of --json, --csv and --html name one file")
     return args
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.evaluation.dataset import EvaluationDataset, validation_folder
+    from colorgan.evaluation.evaluation import evaluate
+    from colorgan.evaluation.predictors import make_predictors, training_overlap
+    from colorgan.evaluation.results import as_text
+    from colorgan.metrics.networks import FeatureNetworks
+    from colorgan.systems.building import load_classifier
+
     device = pick_device(args.device)
-    album = Album(judged_folder(args.data))
-    painters = make_painters(args.ckpt, args.pred, album, device)
-    classifier = load_judge(args.classifier, device) if args.classifier else None
-    judges = Judges(classifier, album.classes, frozenset(args.skip), device)
+    dataset = EvaluationDataset(validation_folder(args.data))
+    predictors = make_predictors(args.ckpt, args.pred, dataset, device)
+    classifier = load_classifier(args.classifier, device) if args.classifier else None
+    networks = FeatureNetworks(classifier, dataset.classes, args.skip, device)
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("judging", total=len(album))
+        task = bar.add_task("evaluating", total=len(dataset))
         evaluation = evaluate(
-            album, str(album.root), painters, judges, args.size, lambda done: bar.update(task, completed=done)
+            dataset, str(dataset.root), predictors, networks, args.size, lambda done: bar.update(task, completed=done)
         )
-    evaluation.results["notes"] += seen_in_training(painters, album)
+    evaluation.results["notes"] += training_overlap(predictors, dataset)
     for note in evaluation.results["notes"]:
         console.print(note)
-    count, all_of_them = len(evaluation.names), len(album)
-    left_out = f" ({all_of_them - count} of {all_of_them} left out: see above)" if count < all_of_them else ""
-    print(f"{count} pictures of {album.root} at {args.size} px{left_out}; 95% bootstrap intervals over pictures")
+    count, total = len(evaluation.names), len(dataset)
+    left_out = f" ({total - count} of {total} left out: see above)" if count < total else ""
+    print(f"{count} pictures of {dataset.root} at {args.size} px{left_out}; 95% bootstrap intervals over pictures")
     print(as_text(evaluation.results))
     _write(evaluation, args)
     return 0
 
 
 def _write(evaluation: Evaluation, args: argparse.Namespace) -> None:
+    from colorgan.evaluation.evaluation import log_to_wandb
+    from colorgan.evaluation.results import write_csv, write_json
+
     results = evaluation.results
     try:
         if args.json:
@@ -80,16 +88,15 @@ def _write(evaluation: Evaluation, args: argparse.Namespace) -> None:
         if args.csv:
             write_csv(results, args.csv)
         if args.html:
-            write_page(args.html, results, evaluation.names, evaluation.judged.scores, evaluation.shown)
+            from colorgan.evaluation.page import write_page
+
+            write_page(args.html, results, evaluation.names, evaluation.scores.per_picture(), evaluation.gallery)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
     for path in filter(None, (args.json, args.csv, args.html)):
         print(f"written: {path}")
     if args.wandb:
-        # Online where an API key is known, as in training: without one, wandb.init itself asks or fails.
-        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
-        with wandb.init(project=args.wandb, job_type="evaluate", config=results["data"], mode=mode):
-            log_evaluation(evaluation)
+        log_to_wandb(evaluation, args.wandb)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,14 @@
-"""Measures how often each color bin occurs: `python -m colorgan.prior EXPERIMENT.yaml --out FILE [key=value ...]`."""
+"""Measure how often each color bin occurs: `python -m colorgan.prior EXPERIMENT --out FILE [key=value ...]`."""
 
 import argparse
 import sys
 
-from colorgan import config
 from colorgan.cli import Parser, new_file, positive
-from colorgan.codecs import CODECS
-from colorgan.codecs.bins import Bins, save_prior
-from colorgan.color import split
 from colorgan.errors import UserError
-from colorgan.systems import TABLES, build_data
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measures one prior; returns the exit code."""
+    """Measure one prior; return the exit code."""
     try:
         return _measure(_parser().parse_intermixed_args(argv))
     except UserError as error:
@@ -24,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Measures the color prior of a training set, for codec.prior=FILE."
     parser = Parser(prog="python -m colorgan.prior", description=description)
-    parser.add_argument("experiment", help="a YAML file with the codec 'bins', as experiments/zhang2016.yaml")
+    parser.add_argument("experiment", help="a YAML file or a name, with the codec 'bins', as zhang2016")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="wins over the file")
     parser.add_argument("--out", type=new_file, required=True, help="the file to write; never one that is there")
     parser.add_argument("--pictures", type=positive, default=10_000, help="so many, spread over the set (%(default)s)")
@@ -32,11 +27,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(args: argparse.Namespace) -> int:
+    from colorgan import config
+    from colorgan.codecs import CODECS
+    from colorgan.codecs.bins import Bins, save_prior
+    from colorgan.color import split
+    from colorgan.data.building import build_data
+    from colorgan.systems import TABLES
+
     experiment = config.load(args.experiment, args.overrides, TABLES)
     codec = config.construct(CODECS, experiment.codec)
     if not isinstance(codec, Bins):
         raise UserError(f"codec={experiment.codec.name}: only codec=bins has a prior")
-    codec.prepare(split(batch["rgb"])[1] for batch in build_data(experiment).look(args.pictures))
+    codec.initialize(split(batch["rgb"])[1] for batch in build_data(experiment).sample_train_batches(args.pictures))
     save_prior(args.out, codec.prior)
     print(f"{args.out}: train with codec.prior={args.out}")
     return 0

@@ -1,24 +1,23 @@
-"""Makes of a run's checkpoint a small one to hand on: `python -m colorgan.release CKPT OUT`."""
+"""Make a small checkpoint to hand on out of a run's: `python -m colorgan.release CKPT OUT`."""
 
 import argparse
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from colorgan import cli, config, load
+from colorgan import cli
 from colorgan.cli import Parser, existing, factor, new_file
 from colorgan.errors import UserError
-from colorgan.systems import Colorizer
 
-OF_THE_MACHINE = ("run_dir", "trainer", "checkpoint", "wandb")  # nodes that say where and how a run ran
+if TYPE_CHECKING:
+    from torch import Tensor
+
+OF_THE_MACHINE = ("run_dir", "trainer", "checkpoint", "wandb")  # nodes that say where and how a run was trained
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Writes one checkpoint; returns the exit code."""
+    """Write one checkpoint; return the exit code."""
     return cli.run(lambda: _release(_parser().parse_args(argv)), "nothing was written")
 
 
@@ -35,7 +34,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _release(args: argparse.Namespace) -> int:
-    content = shrink(load(args.ckpt), args.saturation)
+    import torch
+
+    from colorgan.colorizer.checkpoint import load
+
+    content = shrink(args.ckpt, args.saturation)
     torch.save(content, args.out)
     try:
         load(args.out)
@@ -47,34 +50,34 @@ def _release(args: argparse.Namespace) -> int:
     return 0
 
 
-def shrink(model: Colorizer, saturation: float = 1.0) -> dict[str, Any]:
-    """The checkpoint that colors as `model` does: its averaged net under the trained net's names, too, stored once.
+def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
+    """Return a small checkpoint that colors as that of `path`: its averaged model in half precision.
 
     Args:
-        model: trained.
-        saturation: a factor of the chroma: an average of colors is duller than they are.
+        path: a checkpoint.
+        saturation: factor of the chroma: an average of possible colors is duller than they are.
 
     Raises:
-        UserError: another saturation than 1 of a net that does not predict ab itself.
+        UserError: as `load`; a saturation other than 1 for a codec that does not predict ab itself.
     """
-    experiment = config.plain(model.experiment)
-    codec = experiment["codec"]
+    from colorgan.colorizer import checkpoint
+
+    content = checkpoint.read(path)
+    colorizer = checkpoint.colorizer_of(content, path)
+    experiment = {key: value for key, value in content["experiment"].items() if key not in OF_THE_MACHINE}
     if saturation != 1:
+        codec = experiment["codec"]
         if codec["name"] != "regress":
             raise UserError(f"--saturation: codec={codec['name']} has no scale of colors; it is for codec=regress")
-        codec["scale"] *= saturation
-    experiment = {key: value for key, value in experiment.items() if key not in OF_THE_MACHINE}
-    experiment["data"]["root"] = None
-    if experiment["system"]["name"] == "adversarial":
-        experiment["system"] = "supervised"
-        del experiment["discriminator"]
-    state = {key: _half(value) for key, value in model.state_dict().items() if key.startswith(("ema.", "codec."))}
-    average = "ema.module."
-    state |= {f"net.{key.removeprefix(average)}": value for key, value in state.items() if key.startswith(average)}
+        experiment["codec"] = {**codec, "scale": codec["scale"] * saturation}
+    experiment["data"] = {**experiment["data"], "root": None}
+    experiment["system"] = "supervised"
+    experiment.pop("discriminator", None)
+    state = {checkpoint.MODEL + key: _half(value) for key, value in colorizer.state_dict().items()}
     return {"experiment": experiment, "state_dict": state}
 
 
-def _half(value: Tensor) -> Tensor:
+def _half(value: "Tensor") -> "Tensor":
     return value.half() if value.is_floating_point() else value
 
 

@@ -1,53 +1,41 @@
-"""Colors photographs at their full resolution: `python -m colorgan.sample [--ckpt CKPT] [--out DIR] INPUT ...`."""
+"""Color photographs at their full resolution: `python -m colorgan.sample [--ckpt CKPT] [--out DIR] INPUT ...`."""
 
 import argparse
 import itertools
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from rich.console import Console
-from rich.progress import Progress
-from torch import Tensor
-
-from colorgan import cli, load
+from colorgan import cli
 from colorgan.cli import Parser, add_device, existing, factor, pick_device, positive
-from colorgan.colorizer.checkpoint import RELEASED
-from colorgan.colorizer.upsampling import UPSAMPLERS
 from colorgan.errors import UserError
-from colorgan.imaging import images
-from colorgan.imaging.images import Photograph
-from colorgan.imaging.outputs import Job, make_plan
-from colorgan.systems import Colorizer
+from colorgan.imaging.formats import SUFFIXES
 
-READERS = 3  # threads that read and write; so many photographs are decoded ahead, too
-BATCH_VALUES = 3 * 2**24  # a batch ends at so many values, however few photographs they are: bounds the memory
-
-Paint = Callable[[list[Tensor]], list[Tensor]]
+if TYPE_CHECKING:
+    from colorgan.colorizer.colorizer import Colorizer
+    from colorgan.imaging.outputs import Job
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the exit code: 0 all good, 1 some file failed, 2 bad usage."""
+    """Return the exit code: 0 all good, 1 some file failed, 2 bad usage."""
     return cli.run(lambda: run(parse(argv)), "what is colored stays, and the same command goes on from there")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The options; raises UserError for wrong ones."""
+    """Parse the options; raise UserError for wrong ones."""
     parser = Parser(prog="python -m colorgan.sample", description=__doc__)
     parser.add_argument("inputs", nargs="+", type=existing, metavar="INPUT", help="a photograph or a folder of them")
-    parser.add_argument("--ckpt", default=RELEASED, help="a checkpoint of a training run (the released generator)")
+    parser.add_argument("--ckpt", help="a checkpoint of a training run (the released generator)")
     parser.add_argument("--out", type=Path, default=Path("colorized"), help="the folder to write to (%(default)s)")
     parser.add_argument("--size", type=positive, help="short side in px to predict color at (the model's own)")
     add_device(parser)
     edges = "guided: color comes from pixels of the same lightness, so it stays within edges (%(default)s)"
-    parser.add_argument("--upsample", choices=UPSAMPLERS, default="guided", help=edges)
+    parser.add_argument("--upsample", choices=["guided", "bilinear"], default="guided", help=edges)
     parser.add_argument("--saturation", type=factor, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)")
     parser.add_argument("--batch-size", type=positive, default=8, help="photographs at a time (%(default)s)")
-    formats = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
+    formats = [suffix.removeprefix(".") for suffix in SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there; never an input")
     parser.add_argument("--decode", help="how a predicted distribution becomes a color; a wrong word lists them")
@@ -63,10 +51,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Colors all inputs, reports, and returns the exit code."""
+    """Color all inputs, report, and return the exit code."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.colorizer.checkpoint import load
+    from colorgan.imaging.outputs import make_plan
+
     model = load(args.ckpt, device=pick_device(args.device))
     if args.decode:
-        choose(model, args.decode, args.seed)
+        choose_decoding(model, args.decode, args.seed)
     plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -88,79 +82,31 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def choose(model: Colorizer, decoding: str, seed: int) -> None:
-    """Sets how the model's codec decodes; raises UserError where it does not know this way."""
-    if not hasattr(model.codec, "choose"):
+def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
+    """Set how the codec of the model decodes.
+
+    Raises:
+        UserError: it does not know this way.
+    """
+    from colorgan.codecs.distribution import Distribution
+
+    if not isinstance(model.codec, Distribution):
         raise UserError(
             "--decode, --samples, --seed: this model predicts one color, not a distribution; leave them out"
         )
     model.codec.choose(decoding, seed)
 
 
-def color_samples(model: Colorizer, jobs: list[Job], args: argparse.Namespace) -> Iterator[UserError | None]:
-    """Colors the photographs as `color`, each sample with a seed of its own."""
+def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespace) -> Iterator[UserError | None]:
+    """Color files as `color_files`, each sample with a seed of its own."""
+    from colorgan.colorizer.files import color_files
+
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:
-            choose(model, args.decode, args.seed + sample)
+            choose_decoding(model, args.decode, args.seed + sample)
         paint = partial(model.paint, size=args.size, upsample=args.upsample, saturation=args.saturation)
-        yield from color(paint, list(group), args.batch_size)
-
-
-def color(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[UserError | None]:
-    """Colors and writes the photographs; yields for each None, or what went wrong."""
-    batch: list[tuple[Path, Photograph]] = []
-    with ThreadPoolExecutor(READERS) as pool:
-        for target, future in _read_ahead(pool, jobs):
-            try:
-                batch.append((target, future.result()))
-            except UserError as error:
-                yield error
-            if len(batch) == batch_size or sum(photograph.rgb.size for _, photograph in batch) > BATCH_VALUES:
-                yield from _color_batch(pool, paint, batch)
-                batch.clear()
-        yield from _color_batch(pool, paint, batch)
-
-
-def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Path, Future]]:
-    """The target and the future photograph of each job, while the next READERS are being decoded."""
-    ahead: deque[tuple[Path, Future]] = deque()
-    for job in jobs:
-        ahead.append((job.target, pool.submit(images.read, job.source)))
-        if len(ahead) > READERS:
-            yield ahead.popleft()
-    while ahead:
-        yield ahead.popleft()
-
-
-def _color_batch(
-    pool: ThreadPoolExecutor, paint: Paint, batch: list[tuple[Path, Photograph]]
-) -> Iterator[UserError | None]:
-    targets, photographs = [target for target, _ in batch], [photograph for _, photograph in batch]
-    pictures = [torch.from_numpy(photograph.rgb).permute(2, 0, 1) for photograph in photographs]
-    return pool.map(_finish, targets, photographs, _paint_all(paint, pictures))
-
-
-def _paint_all(paint: Paint, pictures: list[Tensor]) -> list[Tensor | Exception]:
-    """The colored pictures; where a batch fails (of memory, mostly), each picture gets a chance alone."""
-    try:
-        return paint(pictures) if pictures else []
-    except (RuntimeError, MemoryError) as error:
-        if len(pictures) == 1:
-            return [error]
-    return [_paint_all(paint, [picture])[0] for picture in pictures]
-
-
-def _finish(target: Path, photograph: Photograph, colored: Tensor | Exception) -> UserError | None:
-    """Writes one picture; returns what went wrong, which is no reason to stop the others."""
-    if isinstance(colored, Exception):
-        reason = next(iter(str(colored).splitlines()), type(colored).__name__)
-        return UserError(f"{target}: not written, the model failed: {reason}")
-    try:
-        images.write(target, colored.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
-    except UserError as error:
-        return error
-    return None
+        yield from color_files(paint, list(group), args.batch_size)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.leave(main())

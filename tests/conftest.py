@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from colorgan import sample, train
+from colorgan.colorizer import checkpoint
 from colorgan.imaging import images
 
 HEIGHT, WIDTH = 24, 40  # of the pictures `gray` and `rgb`
@@ -78,7 +79,7 @@ class Tint:
 def model(monkeypatch):
     """The model that any checkpoint loads."""
     model = Tint()
-    monkeypatch.setattr(sample, "load", lambda path, device: model)
+    monkeypatch.setattr(checkpoint, "load", lambda path, device: model)
     return model
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from colorgan.evaluation.definitions import METRICS
-from colorgan.evaluation.page import Shown
+from colorgan.evaluation.gallery import GalleryRow
+from colorgan.metrics.registry import METRICS
 
 NASTY = "</script><img src=x onerror=\"alert('ü')\">"
 SYSTEMS = ("gray", "mean color", "plain", NASTY)
@@ -32,8 +32,13 @@ def make_arguments():
     results = {"data": data, "systems": systems, "truth": truth, "notes": [NASTY]}
     colors = {name: 50 * i for i, name in enumerate((*SYSTEMS, "truth"))}
     pictures = {name: torch.full((3, SIZE, SIZE), color, dtype=torch.uint8) for name, color in colors.items()}
-    names = [f"sea/{i}.png" for i in range(COUNT - 1)] + [NASTY + "\udcff"]  # a byte that is no text
-    return {"results": results, "names": names, "scores": scores, "gallery": [Shown(i, pictures) for i in range(COUNT)]}
+    names = [f"sea/{i}.png" for i in range(COUNT - 1)] + [NASTY + "\udcff"]  # a byte that is not UTF-8
+    return {
+        "results": results,
+        "names": names,
+        "scores": scores,
+        "gallery": [GalleryRow(i, pictures) for i in range(COUNT)],
+    }
 
 
 def value(mean):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.imaging import images
+from colorgan.imaging.arrays import unpack
 
 
 def noise(size: int = 200) -> Image.Image:
@@ -19,7 +19,7 @@ def noise(size: int = 200) -> Image.Image:
 def test_arrays_come_back_as_they_went(dtype, shape):
     full = 1 if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
     array = (np.random.default_rng(0).random(shape) * full).astype(dtype)
-    pictures, restore = images.unpack(array)
+    pictures, restore = unpack(array)
     expected = np.repeat(array.reshape(6, 9, 1), 3, axis=2) if shape[2:] in ((), (1,)) else array
     restored = restore(pictures)
     assert (pictures[0].shape, pictures[0].dtype, restored.dtype) == ((3, 6, 9), torch.float32, dtype)
@@ -31,7 +31,7 @@ def test_arrays_come_back_as_they_went(dtype, shape):
 def test_tensors_come_back_as_they_went(dtype, shape):
     values = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     tensor = (values * 255).to(dtype) if dtype is torch.uint8 else values.to(dtype)
-    pictures, restore = images.unpack(tensor)
+    pictures, restore = unpack(tensor)
     batch = shape[0] if len(shape) == 4 else 1
     expected = tensor.reshape(batch, -1, 6, 9).expand(-1, 3, -1, -1)
     restored = restore(pictures)
@@ -44,7 +44,7 @@ def test_tensors_come_back_as_they_went(dtype, shape):
 )
 def test_pil_images_come_back_as_pil_images(mode, result):
     image = noise(20).convert("L").convert(mode)
-    pictures, restore = images.unpack(image)
+    pictures, restore = unpack(image)
     restored = restore(pictures)
     assert (restored.mode, restored.size) == (result, (20, 20))
 
@@ -69,4 +69,4 @@ def test_pil_images_come_back_as_pil_images(mode, result):
 )
 def test_anything_else_is_refused_in_one_line(wrong):
     with pytest.raises(UserError, match=r"^cannot color [^\n]*$"):
-        images.unpack(wrong)
+        unpack(wrong)

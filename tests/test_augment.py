@@ -1,4 +1,4 @@
-"""What training does to a batch: chance, crops, flips, near-gray pictures."""
+"""Augmentation of a batch: seeds, flips, crops and near-gray images."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def painted(n, size=32):
     return torch.nn.functional.interpolate(blocks, size=(size, size)).to(torch.uint8)
 
 
-def test_seeds_differ_wherever_one_of_the_four_numbers_does():
+def test_seeds_differ_if_any_of_the_four_numbers_differs():
     seeds = [seed_of(s, e, b, r) for s in range(4) for e in range(8) for b in range(16) for r in range(4)]
     assert len({seed % 2**32 for seed in seeds}) == len(seeds)  # torch's CPU generator looks at the low 32 bits
     assert all(0 <= seed < 2**63 for seed in seeds)
@@ -33,7 +33,7 @@ def test_seeds_differ_wherever_one_of_the_four_numbers_does():
 
 def test_flip_mirrors_about_half_and_nothing_else():
     rgb = ramp(64, 8)
-    flipped = augment.flip(rgb, generator())
+    flipped = augment.random_horizontal_flip(rgb, generator())
     mirrored = (flipped == rgb.flip(-1)).flatten(1).all(1)
     assert torch.equal(flipped[~mirrored], rgb[~mirrored])
     assert 20 < mirrored.sum() < 44
@@ -51,7 +51,7 @@ def test_crops_are_windows_of_their_picture():
     crops = augment.random_resized_crop(rgb, 32, 0.5, generator())
     assert crops.shape == (200, 3, 32, 32)
     assert crops.min() >= 0.2 - 1e-3 and crops.max() <= 0.8 + 1e-3
-    # A ramp tells which share of the width and height its window has.
+    # The range of a ramp gives the share of the width and height of its window.
     widths = (crops[:, 0, 16, 31] - crops[:, 0, 16, 0]) / 0.6
     heights = (crops[:, 1, 31, 16] - crops[:, 1, 0, 16]) / 0.6
     area = widths * heights
@@ -68,7 +68,7 @@ def test_crops_shrink_without_aliasing():
     assert (crop - 0.5).abs().max() < 0.1
 
 
-def test_augmentation_is_the_generators_alone():
+def test_augmentation_depends_on_the_generator_alone():
     rgb = ramp(4, 36)
     torch.manual_seed(1)
     first = augment.random_resized_crop(rgb, 32, 0.5, generator(7))
@@ -98,5 +98,5 @@ def test_near_gray_finds_gray_sepia_and_flat_pictures_but_no_color():
         ([1, 1], [0, 1]),
     ],
 )
-def test_the_others_take_the_places_of_dropped_pictures(dropped, chosen):
-    assert augment.without(torch.tensor(dropped, dtype=torch.bool)).tolist() == chosen
+def test_kept_images_replace_dropped_ones(dropped, chosen):
+    assert augment.replacement_indices(torch.tensor(dropped, dtype=torch.bool)).tolist() == chosen

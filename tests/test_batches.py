@@ -8,9 +8,9 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
-from colorgan.data import PhotographData
-from colorgan.data.folder import Folder
-from colorgan.data.photos import Photos
+from colorgan.data import PhotographDataModule
+from colorgan.data.folder import ImageFolder
+from colorgan.data.photos import SkimagePhotos
 from colorgan.errors import UserError
 from tests.test_data import draw
 
@@ -30,7 +30,7 @@ class Node:
 
 
 class Recorder(pl.LightningModule):
-    """Learns next to nothing and writes down its batches."""
+    """Records its batches and trains one parameter."""
 
     def __init__(self):
         super().__init__()
@@ -50,8 +50,8 @@ class Recorder(pl.LightningModule):
 
 
 def photos(seed=0, crops=18, **node):
-    return PhotographData(
-        lambda train: Photos(None, train, crops) if train else Photos(None, train), Node(**node), seed
+    return PhotographDataModule(
+        lambda train: SkimagePhotos(None, train, crops) if train else SkimagePhotos(None, train), Node(**node), seed
     )
 
 
@@ -88,7 +88,7 @@ def test_resumed_run_sees_the_batches_of_the_unbroken_one(tmp_path, workers):
 @pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path.")
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("every", [{}, {"every_n_train_steps": 4}, {"save_on_train_epoch_end": True}])
-def test_resume_from_wherever_in_the_epochs_end_lightning_saved(tmp_path, workers, every):
+def test_resume_from_a_checkpoint_saved_anywhere_at_the_end_of_an_epoch(tmp_path, workers, every):
     saving = pl.callbacks.ModelCheckpoint(tmp_path, "{epoch}", monitor="step", mode="max", save_top_k=-1, **every)
     whole = fit(photos(workers=workers), 3, tmp_path, callbacks=[saving])
     resumed = fit(photos(workers=workers), 3, tmp_path, resume=tmp_path / "epoch=0.ckpt")
@@ -102,7 +102,10 @@ def test_workers_and_cache_change_no_batch(tmp_path):
 
 def test_seed_and_rank_draw_other_augmentation(tmp_path):
     assert fit(photos(seed=1), 1, tmp_path).seen != fit(photos(seed=2), 1, tmp_path).seen
-    batch = {"rgb": torch.from_numpy(Photos(None, False).load(0, 18)).repeat(4, 1, 1, 1), "index": torch.arange(4)}
+    batch = {
+        "rgb": torch.from_numpy(SkimagePhotos(None, False).load(0, 18)).repeat(4, 1, 1, 1),
+        "index": torch.arange(4),
+    }
     results = []
     for rank in (0, 1):
         data = photos()
@@ -113,7 +116,7 @@ def test_seed_and_rank_draw_other_augmentation(tmp_path):
 
 
 class FakeTrainer:
-    """As much of a Trainer as the hook looks at."""
+    """The attributes of a Trainer that the hook reads."""
 
     training, current_epoch, world_size = True, 0, 2
 
@@ -136,12 +139,12 @@ def test_few_photographs_make_one_batch(tmp_path):
     for i in range(3):
         draw(tmp_path / f"train/{i}.png", color=(10 * i, 200, 30))
     draw(tmp_path / "val/a.png")
-    seen = fit(PhotographData(lambda train: Folder(tmp_path, train), Node(), 0), 1, tmp_path).seen
+    seen = fit(PhotographDataModule(lambda train: ImageFolder(tmp_path, train), Node(), 0), 1, tmp_path).seen
     assert len(seen) == 1 and sorted(seen[0][2]) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_broken_and_gray_files_are_left_out_and_told_once(tmp_path, workers):
+def test_broken_and_gray_files_are_left_out_and_reported_once(tmp_path, workers):
     for i in range(6):
         draw(tmp_path / f"train/{i}.png", color=(200, 40 + 10 * i, 30))
     for i in (2, 4):
@@ -149,7 +152,7 @@ def test_broken_and_gray_files_are_left_out_and_told_once(tmp_path, workers):
     gray = np.tile(np.arange(0, 240, 20, dtype=np.uint8)[:, None, None], (1, 12, 3))
     draw(tmp_path / "val/a.png")
     Image.fromarray(gray).save(tmp_path / "train/5.png")
-    data = PhotographData(lambda train: Folder(tmp_path, train), Node(batch_size=6, workers=workers), 0)
+    data = PhotographDataModule(lambda train: ImageFolder(tmp_path, train), Node(batch_size=6, workers=workers), 0)
     assert data.report() is None
     seen = fit(data, 2, tmp_path).seen
     assert all(len(indices) == 6 and set(indices) == {0, 1, 3} for _, _, indices, _ in seen)
@@ -159,32 +162,32 @@ def test_broken_and_gray_files_are_left_out_and_told_once(tmp_path, workers):
     assert data.report() is None
 
 
-def test_nothing_readable_is_said_before_training(tmp_path):
+def test_no_readable_file_is_an_error_before_training(tmp_path):
     for name in ("train/a.png", "val/a.png"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"no picture")
     with pytest.raises(UserError, match="none of the 1 photographs"):
-        PhotographData(lambda train: Folder(tmp_path, train), Node(workers=2), 0).setup("fit")
+        PhotographDataModule(lambda train: ImageFolder(tmp_path, train), Node(workers=2), 0).setup("fit")
 
 
-def test_val_pictures_are_spread_and_always_the_same():
+def test_the_sampled_val_batch_is_spread_evenly_and_always_the_same():
     data = photos()
-    batch, again = data.val_pictures(5), photos().val_pictures(5)
+    batch, again = data.sample_val_batch(5), photos().sample_val_batch(5)
     assert batch["label"].tolist() == [0, 1, 2, 3, 4] and batch["rgb"].shape == (5, 3, 16, 16)
     assert batch["rgb"].dtype == torch.float32 and torch.equal(batch["rgb"], again["rgb"])
-    assert len(data.val_pictures(99)["index"]) == 15
+    assert len(data.sample_val_batch(99)["index"]) == 15
 
 
-def test_a_look_at_the_training_pictures_is_spread_in_batches_and_not_augmented():
+def test_sampled_train_batches_are_spread_evenly_and_not_augmented():
     data = photos(batch_size=4)
-    batches = list(data.look(10))
+    batches = list(data.sample_train_batches(10))
     assert [len(batch["rgb"]) for batch in batches] == [4, 4, 2]
     index = torch.cat([batch["index"] for batch in batches]).tolist()
     assert index == [i * data.train_count // 10 for i in range(10)]
-    assert torch.equal(batches[0]["rgb"], next(photos(batch_size=4).look(10))["rgb"])
+    assert torch.equal(batches[0]["rgb"], next(photos(batch_size=4).sample_train_batches(10))["rgb"])
 
 
-def test_a_fingerprint_tells_sets_and_sizes_apart():
+def test_the_fingerprint_distinguishes_sets_and_sizes():
     same = photos().fingerprint()
     assert same == photos().fingerprint()
     assert len({same, photos(size=17).fingerprint(), photos(crops=5).fingerprint()}) == 3
@@ -196,13 +199,13 @@ def test_impossible_numbers_are_refused(wrong):
         photos(**wrong)
 
 
-def test_old_prints_are_trained_on_and_never_validated_on(tmp_path):
+def test_aging_applies_to_training_and_not_to_validation(tmp_path):
     clean, worn = (fit(photos(aging=share), 1, tmp_path / str(share)) for share in (0.0, 1.0))
     assert [batch[-1] for batch in clean.seen] != [batch[-1] for batch in worn.seen]
     assert clean.validated == worn.validated
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
-def test_a_share_of_old_prints_beyond_0_to_1_is_refused(share):
+def test_an_aging_share_outside_0_to_1_is_refused(share):
     with pytest.raises(UserError, match=f"data.aging={share}"):
         photos(aging=share)

@@ -72,7 +72,7 @@ def test_a_color_at_the_center_of_an_inner_bin_gives_it_the_published_share(neig
     [("mode", 5, 3.8, 7.02), ("mean", 5, 0.22, 0.71), ("mean", 10, 0.24, 0.42), ("annealed", 5, 1.81, 2.71)],
 )
 def test_decoding_the_code_of_a_color_loses_what_the_sheet_says(cube, decoding, neighbors, mean, largest):
-    error = (Bins(neighbors, decoding=decoding).represent(*cube) - cube[1]).norm(dim=1)
+    error = (Bins(neighbors, decoding=decoding).reconstruct(*cube) - cube[1]).norm(dim=1)
     assert error.mean().item() == pytest.approx(mean, abs=0.03)
     assert error.max().item() == pytest.approx(largest, abs=0.005)
 
@@ -128,7 +128,7 @@ def test_the_truth_is_the_pixel_in_the_middle():
 
 def test_the_prior_is_the_blurred_frequency_of_the_nearest_bins():
     codec = Bins()
-    codec.prepare(iter([pixel(20, 30).expand(1, 2, 3, 1), pixel(-40, 40)]))
+    codec.initialize(iter([pixel(20, 30).expand(1, 2, 3, 1), pixel(-40, 40)]))
     assert codec.prior.sum().item() == pytest.approx(1)
     peak = codec.prior[codec.encode(pixel(20, 30))[0][0, 0]].item()
     side = codec.prior[codec.encode(pixel(30, 30))[0][0, 0]].item()
@@ -139,7 +139,7 @@ def test_the_prior_is_the_blurred_frequency_of_the_nearest_bins():
 def test_a_given_prior_is_read_and_not_measured(tmp_path):
     save_prior(tmp_path / "prior.json", torch.arange(313.0))
     codec = Bins(prior=str(tmp_path / "prior.json"))
-    codec.prepare(iter([]))
+    codec.initialize(iter([]))
     torch.testing.assert_close(codec.prior, torch.arange(313.0) / (312 * 313 / 2))
 
 
@@ -159,7 +159,7 @@ def test_a_prior_with_a_value_that_is_no_frequency_is_one_line(tmp_path, wrong):
 
 def test_a_missing_prior_is_one_line(tmp_path):
     with pytest.raises(UserError, match="No such file"):
-        Bins(prior=str(tmp_path / "none.json")).prepare(iter([]))
+        Bins(prior=str(tmp_path / "none.json")).initialize(iter([]))
 
 
 @pytest.mark.parametrize(

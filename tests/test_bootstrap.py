@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from colorgan.evaluation.bootstrap import interval, normal_interval
+from colorgan.metrics.bootstrap import normal_interval, percentile_interval
 
 
 def mean_of(values):
     """The interval of the mean of values (N,)."""
-    return interval(lambda counts: counts @ values / len(values), len(values))
+    return percentile_interval(lambda counts: counts @ values / len(values), len(values))
 
 
 def test_the_interval_of_a_mean_is_the_textbooks():
@@ -36,14 +36,14 @@ def test_an_interval_is_the_same_every_time():
 
 def test_every_resample_holds_as_many_pictures():
     seen = []
-    interval(lambda counts: seen.append(counts) or counts.sum(axis=1), 30)
+    percentile_interval(lambda counts: seen.append(counts) or counts.sum(axis=1), 30)
     counts = np.concatenate(seen)
     assert counts.shape == (1001, 30) and (counts.sum(axis=1) == 30).all()
 
 
 def test_a_statistic_sees_all_resamples_a_few_at_a_time():
     rows = []
-    interval(lambda counts: rows.append(len(counts)) or counts[:, 0], 5000)
+    percentile_interval(lambda counts: rows.append(len(counts)) or counts[:, 0], 5000)
     assert sum(rows[:-1]) == 1000 and max(rows) * 5000 <= 2**22
 
 
@@ -56,7 +56,7 @@ def test_values_that_are_all_the_same_have_no_width(value):
 
 def test_a_distance_of_0_lies_within_its_interval():
     apart = np.array([1.0, -1.0] * 20)  # a resample's distance is nearly never 0
-    found = interval(lambda counts: np.abs(counts @ apart) / 40, 40)
+    found = percentile_interval(lambda counts: np.abs(counts @ apart) / 40, 40)
     assert found.low == found.mean == 0 < found.high
 
 

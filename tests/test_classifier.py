@@ -10,7 +10,8 @@ from colorgan.errors import UserError
 from colorgan.nets.bodies import make_body, standardize
 from colorgan.nets.koala import Koala
 from colorgan.nets.resnet18 import ResNet18
-from colorgan.systems import TABLES, build, load_judge
+from colorgan.systems import TABLES
+from colorgan.systems.building import build, load_classifier
 
 
 @pytest.fixture
@@ -134,13 +135,13 @@ def test_a_trained_net_needs_the_file_of_its_body_no_more(classify, best, tiny_t
 
 def test_a_classifier_of_colors_tells_two_colors_of_one_lightness_apart(classify, best):
     classify("system.color=true", body="test_resnet")
-    classifier = load_judge(best)
+    classifier = load_classifier(best)
     red, green = (
         torch.tensor(color)[:, None, None].expand(3, 32, 32) / 255 for color in ((222.0, 0, 0), (0, 127.0, 0))
     )
     L, _ = split(torch.stack([red, green]))
     assert (L[0] - L[1]).abs().max() < 2  # Lab units
-    assert classifier.see(red[None]).shape[1] == 3
+    assert classifier.normalize_input(red[None]).shape[1] == 3
     assert not torch.allclose(classifier(red[None]), classifier(green[None]), atol=1e-5)
 
 
@@ -150,34 +151,34 @@ def test_a_classifier_of_gray_sees_no_color(classify, best):
     model = build(config.resolve(content["experiment"], [], TABLES, origin=str(best)), fresh=False)
     model.load_state_dict(content["state_dict"])
     rgb = torch.rand(2, 3, 32, 32)
-    torch.testing.assert_close(model.see(rgb), standardize(split(rgb)[0], model.net.pretrained_cfg))
+    torch.testing.assert_close(model.normalize_input(rgb), standardize(split(rgb)[0], model.model.pretrained_cfg))
 
 
 def test_a_judge_knows_the_names_of_its_classes(classify, best):
     classify("system.color=true", body="test_resnet")
-    assert load_judge(best).names == ["forest", "sea"]
+    assert load_classifier(best).names == ["forest", "sea"]
 
 
 def test_logits_are_made_of_the_features(classify, best):
     classify("system.color=true", body="test_resnet")
-    classifier, rgb = load_judge(best), torch.rand(2, 3, 32, 32)
-    features, logits = classifier.look(rgb)
-    assert features.shape == (2, classifier.net.num_features)
+    classifier, rgb = load_classifier(best), torch.rand(2, 3, 32, 32)
+    features, logits = classifier.features_and_logits(rgb)
+    assert features.shape == (2, classifier.model.num_features)
     assert torch.equal(logits, classifier(rgb))
-    torch.testing.assert_close(classifier.ema.module.get_classifier()(features), logits)
+    torch.testing.assert_close(classifier.average.get_classifier()(features), logits)
 
 
 @pytest.mark.parametrize("color", [True, False])
 def test_only_a_classifier_of_colors_judges(classify, best, color):
     classify(f"system.color={str(color).lower()}", body="test_resnet")
     if color:
-        assert not load_judge(best).training
+        assert not load_classifier(best).training
     else:
         with pytest.raises(UserError, match=r"a classifier that sees no color; experiments/judge\.yaml"):
-            load_judge(best)
+            load_classifier(best)
 
 
 def test_a_colorizer_does_not_judge(tiny_train, tmp_path):
     tiny_train()
     with pytest.raises(UserError, match=r"a colorizer; experiments/judge\.yaml"):
-        load_judge(tmp_path / "run/best.ckpt")
+        load_classifier(tmp_path / "run/best.ckpt")

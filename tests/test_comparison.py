@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from colorgan.colorizer import checkpoint
-from colorgan.comparison.budgets import Plan, parse_budget
-from colorgan.comparison.runs import Run, disturbance, make_runs, plan_all, plan_of, train
 from colorgan.comparison import runs as comparison
+from colorgan.comparison.budgets import Plan, parse_budget
+from colorgan.comparison.runs import Run, make_runs, plan_all, plan_run, speed_warning, train
 from colorgan.errors import UserError
 from colorgan.training.callbacks import write_rows
 from tests.comparing import GAN, SMALL, UNET, Trainings
@@ -71,7 +71,9 @@ def test_seeds_count_up_from_that_of_the_experiment(tmp_path):
 
 @pytest.mark.parametrize("key", ["root", "crops"])
 def test_settings_that_choose_the_pictures_must_be_those_of_all(tmp_path, key):
-    with pytest.raises(UserError, match=rf"unet-regression has data\.{key}=.*: say data\.{key}=\.\.\. for all of them"):
+    with pytest.raises(
+        UserError, match=rf"unet-regression has data\.{key}=.*: give data\.{key}=\.\.\. for all of them"
+    ):
         make_runs([GAN, UNET, *SMALL, f"gan:data.{key}=8"], 1, tmp_path)
 
 
@@ -84,19 +86,19 @@ def test_no_experiment_is_called_as_a_row_of_every_table(tmp_path, name):
 
 
 def test_pictures_are_planned_without_a_probe(gan, trainings):
-    assert plan_of(gan(), parse_budget("120")) == Plan(None, 10, 3)
+    assert plan_run(gan(), parse_budget("120")) == Plan(None, 10, 3)
     assert not trainings.calls
 
 
 def test_a_set_smaller_than_a_batch_is_counted_as_it_is(gan, trainings):
     run = gan("data.crops=3", "data.batch_size=16")
     assert run.batch == 3
-    assert plan_of(run, parse_budget("60")) == Plan(None, 20, 1)
+    assert plan_run(run, parse_budget("60")) == Plan(None, 20, 1)
 
 
 def test_a_time_is_planned_by_a_probe_that_leaves_the_plan_alone(gan, trainings, monkeypatch, tmp_path):
-    monkeypatch.setattr(comparison, "SECONDS", 1)
-    plan = plan_of(gan(), parse_budget("100s"))
+    monkeypatch.setattr(comparison, "PROBE_SECONDS", 1)
+    plan = plan_run(gan(), parse_budget("100s"))
     (call,) = trainings.calls
     assert "trainer.max_time=00:00:00:01" in call
     spent = plan.epochs * plan.batches * 4
@@ -106,16 +108,16 @@ def test_a_time_is_planned_by_a_probe_that_leaves_the_plan_alone(gan, trainings,
 
 def test_a_probe_that_fails_ends_all_and_leaves_nothing(gan, trainings, tmp_path):
     trainings.failing = ("gan",)
-    with pytest.raises(UserError, match="gan: cannot be trained, as said above; mend it, or leave it out"):
-        plan_of(gan(), parse_budget("1m"))
+    with pytest.raises(UserError, match="gan: cannot be trained, see above; correct the experiment, or leave it out"):
+        plan_run(gan(), parse_budget("1m"))
     assert not plan_files(tmp_path)
 
 
 def test_a_plan_is_made_once(gan, trainings, monkeypatch):
     monkeypatch.setattr(comparison, "_probe", lambda run: 40.0)
-    first = plan_of(gan(), parse_budget("3s"))
+    first = plan_run(gan(), parse_budget("3s"))
     monkeypatch.setattr(comparison, "_probe", lambda run: 80.0)
-    assert plan_of(gan(), parse_budget("3s")) == first == Plan(40.0, 10, 3)
+    assert plan_run(gan(), parse_budget("3s")) == first == Plan(40.0, 10, 3)
 
 
 def test_the_seeds_of_an_experiment_train_on_as_many_pictures(trainings, monkeypatch, tmp_path):
@@ -126,8 +128,8 @@ def test_the_seeds_of_an_experiment_train_on_as_many_pictures(trainings, monkeyp
 
 
 def test_a_plan_that_nothing_was_trained_by_is_made_anew(gan, trainings):
-    plan_of(gan(), parse_budget("40"))
-    assert plan_of(gan("optim.lr=0.5"), parse_budget("80")) == Plan(None, 10, 2)
+    plan_run(gan(), parse_budget("40"))
+    assert plan_run(gan("optim.lr=0.5"), parse_budget("80")) == Plan(None, 10, 2)
 
 
 def hold_a_run(run):
@@ -144,10 +146,10 @@ def hold_a_run(run):
     ],
 )
 def test_a_run_is_not_taken_for_one_of_another_budget_or_setting(gan, settings, budget, said):
-    plan_of(gan(), parse_budget("40"))
+    plan_run(gan(), parse_budget("40"))
     hold_a_run(gan())
     with pytest.raises(UserError, match=rf"gan: {said}; name another --out"):
-        plan_of(gan(*settings), parse_budget(budget))
+        plan_run(gan(*settings), parse_budget(budget))
 
 
 def test_a_run_is_not_taken_for_one_of_a_file_that_was_edited_since(tmp_path):
@@ -156,29 +158,29 @@ def test_a_run_is_not_taken_for_one_of_a_file_that_was_edited_since(tmp_path):
         file.write_text(f"optim: {{lr: {rate}}}\n")
         (run,) = make_runs([str(file), *SMALL], 1, tmp_path)
         if rate == 0.5:
-            plan_of(run, parse_budget("40"))
+            plan_run(run, parse_budget("40"))
             hold_a_run(run)
     with pytest.raises(UserError, match=r"made with optim.lr=0.5, not 0.25"):
-        plan_of(run, parse_budget("40"))
+        plan_run(run, parse_budget("40"))
 
 
 def test_a_run_that_was_not_planned_is_left_alone(gan):
     hold_a_run(gan())
     with pytest.raises(UserError, match="gan: holds a run without a plan; name another --out"):
-        plan_of(gan(), parse_budget("40"))
+        plan_run(gan(), parse_budget("40"))
 
 
 def test_a_plan_of_an_older_version_without_some_keys_holds(gan):
     run = gan()
-    plan = plan_of(run, parse_budget("40"))
+    plan = plan_run(run, parse_budget("40"))
     (run.run_dir / "plan.json").write_text(json.dumps({"budget": "40", "plan": vars(plan)}))
     hold_a_run(run)
-    assert plan_of(run, parse_budget("40")) == plan
+    assert plan_run(run, parse_budget("40")) == plan
 
 
 def test_a_schedule_ends_exactly_with_the_budget(gan, trainings):
     run = gan("optim.schedule=cosine")
-    plan = plan_of(run, parse_budget("8"))
+    plan = plan_run(run, parse_budget("8"))
     assert train(run, plan)
     assert run.is_complete(plan)
     content = checkpoint.read(run.run_dir / "last.ckpt")
@@ -188,7 +190,7 @@ def test_a_schedule_ends_exactly_with_the_budget(gan, trainings):
 
 def test_a_killed_run_comes_to_where_the_unbroken_one_came(gan, trainings):
     run = gan("optim.schedule=cosine")
-    plan = plan_of(run, parse_budget("8"))
+    plan = plan_run(run, parse_budget("8"))
     train(run, plan)
     unbroken = checkpoint.read(run.run_dir / "epoch=001.ckpt")["state_dict"]
     (run.run_dir / "epoch=001.ckpt").unlink()
@@ -215,8 +217,8 @@ def test_a_run_that_goes_on_keeps_the_rate_that_a_plateau_lowered(gan, trainings
 def test_a_run_much_faster_than_its_measurement_is_noted(tmp_path, planned, trained, noted):
     write_rows(tmp_path / "metrics.csv", [{"epoch": 0, "train/images_per_second": trained}])
     run = Run("gan", GAN, (), tmp_path, None)
-    assert bool(disturbance(run, Plan(planned, 1, 1))) == noted
+    assert bool(speed_warning(run, Plan(planned, 1, 1))) == noted
 
 
 def test_without_a_measured_speed_there_is_nothing_to_note():
-    assert disturbance(Run("gan", GAN, (), Path("nowhere"), None), Plan(None, 1, 1)) is None
+    assert speed_warning(Run("gan", GAN, (), Path("nowhere"), None), Plan(None, 1, 1)) is None

@@ -8,7 +8,8 @@ from omegaconf.errors import ReadonlyConfigError
 
 from colorgan import config
 from colorgan.errors import UserError
-from colorgan.systems import TABLES, build
+from colorgan.systems import TABLES
+from colorgan.systems.building import build
 
 JARGON = ("None:", "$VALUE", "subclass", "Traceback")  # what OmegaConf says when it knows no better
 RICH = """
@@ -248,3 +249,21 @@ def test_a_value_that_a_constructor_refuses_is_one_line(load, key, line):
     small = "net.width=4", "discriminator.width=4", "data.size=32", "system.loss=hinge"
     with pytest.raises(UserError, match=line):
         build(load(*small, key), fresh=False)
+
+
+def test_a_packaged_experiment_goes_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gan").mkdir()  # a folder of that name is no experiment
+    assert config.load("gan", [], TABLES).name == "gan"
+
+
+def test_a_file_wins_over_a_packaged_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gan").write_text("name: mine")
+    assert config.load("gan", [], TABLES).name == "mine"
+
+
+@pytest.mark.parametrize("name", ["gna", "experiments/gna.yaml"])
+def test_an_unknown_experiment_names_those_that_there_are(name):
+    with pytest.raises(UserError, match=rf"^{name}: no such experiment.*did you mean 'gan'\?.*zhang2016$"):
+        config.load(name, [], TABLES)

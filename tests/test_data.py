@@ -1,4 +1,4 @@
-"""Datasets: which photographs, which half, which class, and one clear line where something is missing."""
+"""Datasets: which photographs, splits, classes, caching, and one clear line if something is missing."""
 
 import json
 import pickle
@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 
 from colorgan.data import DATASETS
-from colorgan.data.folder import Folder
-from colorgan.data.photos import PHOTOGRAPHS, Photos
-from colorgan.data.pictures import Pictures
+from colorgan.data.dataset import ImageDataset
+from colorgan.data.folder import ImageFolder
+from colorgan.data.photos import PHOTOGRAPHS, SkimagePhotos
 from colorgan.errors import UserError
 
 
 def draw(path, color=(200, 60, 30), size=12):
-    """A small picture with many hues: `color` in one corner, and each channel falls in another direction."""
+    """Write a small image with many hues: `color` in one corner, and each channel fades in a different direction."""
     path.parent.mkdir(parents=True, exist_ok=True)
     down, across = np.mgrid[:size, :size] / size
     falls = np.stack([1 - down, 1 - across, (down + across) / 2], axis=-1)
@@ -34,7 +34,7 @@ def test_folder_with_train_and_val_is_split_by_them(tmp_path):
     for name in ("train/cat/a.png", "train/cat/deep/b.PNG", "train/dog/c.png", "val/dog/d.png", "train/.x.png"):
         draw(tmp_path / name)
     (tmp_path / "train/dog/notes.txt").write_text("no photograph")
-    train, val = Folder(tmp_path, True), Folder(tmp_path, False)
+    train, val = ImageFolder(tmp_path, True), ImageFolder(tmp_path, False)
     assert names(train) == {"cat/a.png", "cat/deep/b.PNG", "dog/c.png"} and names(val) == {"dog/d.png"}
     assert train.classes == val.classes == ["cat", "dog"]
     assert [train.label(i) for i in range(3)] == [0, 0, 1] and val.label(0) == 1
@@ -45,48 +45,48 @@ def test_folder_with_train_and_val_is_split_by_them(tmp_path):
 def test_folder_without_them_is_split_by_name_and_new_pictures_move_no_others(tmp_path):
     for i in range(60):
         draw(tmp_path / f"{'sea' if i % 2 else 'sky'}/{i}.png")
-    before = names(Folder(tmp_path, True, 0.3)), names(Folder(tmp_path, False, 0.3))
+    before = names(ImageFolder(tmp_path, True, 0.3)), names(ImageFolder(tmp_path, False, 0.3))
     assert len(before[0] | before[1]) == 60 and not before[0] & before[1]
     assert 8 <= len(before[1]) <= 28
     for i in range(60, 90):
         draw(tmp_path / f"hill/{i}.png")
-    after = Folder(tmp_path, True, 0.3), Folder(tmp_path, False, 0.3)
+    after = ImageFolder(tmp_path, True, 0.3), ImageFolder(tmp_path, False, 0.3)
     assert before[0] <= names(after[0]) and before[1] <= names(after[1])
     assert after[0].classes == after[1].classes == ["hill", "sea", "sky"]
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.99])
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_neither_half_is_empty(tmp_path, share, count):
+def test_neither_split_is_empty(tmp_path, share, count):
     for i in range(count):
         draw(tmp_path / f"{i}.png")
-    train, val = Folder(tmp_path, True, share), Folder(tmp_path, False, share)
+    train, val = ImageFolder(tmp_path, True, share), ImageFolder(tmp_path, False, share)
     assert len(train) and len(val)
     assert len(train) + len(val) == max(count, 2)
     assert train.classes == val.classes == [tmp_path.name]
 
 
-def test_folder_follows_links_but_not_in_circles(tmp_path):
+def test_folder_follows_links_but_no_cycles(tmp_path):
     draw(tmp_path / "elsewhere/a.png")
     (tmp_path / "root").mkdir()
     (tmp_path / "root/linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere/up").symlink_to(tmp_path / "root")
-    assert names(Folder(tmp_path / "root", True)) == {"linked/a.png"}
+    assert names(ImageFolder(tmp_path / "root", True)) == {"linked/a.png"}
 
 
 def test_folder_says_what_is_wrong(tmp_path):
     with pytest.raises(UserError, match="root is not set"):
-        Folder(None, True)
+        ImageFolder(None, True)
     with pytest.raises(UserError, match=f"{tmp_path}/nowhere: no such folder"):
-        Folder(tmp_path / "nowhere", True)
+        ImageFolder(tmp_path / "nowhere", True)
     with pytest.raises(UserError, match=f"{tmp_path}: no photographs"):
-        Folder(tmp_path, True)
+        ImageFolder(tmp_path, True)
     with pytest.raises(ValueError, match="val_share=2"):
-        Folder(tmp_path, True, 2)
+        ImageFolder(tmp_path, True, 2)
 
 
 def test_photos_are_embedded_and_fixed():
-    train, again, val = Photos(None, True), Photos(None, True), Photos(None, False)
+    train, again, val = SkimagePhotos(None, True), SkimagePhotos(None, True), SkimagePhotos(None, False)
     assert len(train) == 960 and len(val) == 3 * len(PHOTOGRAPHS)
     assert np.array_equal(train.load(7, 24), again.load(7, 24))
     assert not np.array_equal(train.load(7, 24), train.load(12, 24))  # another crop of the same photograph
@@ -95,15 +95,15 @@ def test_photos_are_embedded_and_fixed():
         assert val.load(i, 16).shape == (3, 16, 16) and val.name(i).endswith(list(PHOTOGRAPHS)[val.label(i)])
 
 
-def test_photos_with_a_root_are_refused_as_they_would_not_be_those_of_the_root(tmp_path):
-    with pytest.raises(UserError, match=r"^data\.root=.*say data\.name=folder"):
-        Photos(tmp_path, True)
+def test_photos_refuse_a_root(tmp_path):
+    with pytest.raises(UserError, match=r"^data\.root=.*set data\.name=folder"):
+        SkimagePhotos(tmp_path, True)
 
 
 def test_photos_missing_in_the_wheel_is_one_line(monkeypatch):
     monkeypatch.setattr("colorgan.data.photos.PHOTOGRAPHS", {"nothing.png": ((0, 0, 8),)})
     with pytest.raises(UserError, match=r"nothing\.png: not in this scikit-image"):
-        Photos(None, True)
+        SkimagePhotos(None, True)
 
 
 @pytest.mark.parametrize("name", ["places365", "cifar10", "flowers102", "imagenette"])
@@ -148,7 +148,7 @@ def test_places_keeps_the_classes_that_patterns_match(places):
     assert val.label(0) == 1 and val.load(0, 8).shape == (3, 8, 8)
 
 
-def test_places_tells_of_patterns_that_match_nothing(places):
+def test_places_reports_patterns_that_match_nothing(places):
     with pytest.raises(UserError, match=r"no class of places365 matches prk, sea.*did you mean park"):
         DATASETS["places365"](places, True, ["prk", "sea*", "forest*"])
 
@@ -191,8 +191,8 @@ class Counting:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_cache_changes_nothing_but_how_often_is_decoded(workers):
-    plain, cached = Pictures(Counting(), 4), Pictures(Counting(), 4, "ram", workers)
+def test_the_cache_changes_only_how_often_images_are_decoded(workers):
+    plain, cached = ImageDataset(Counting(), 4), ImageDataset(Counting(), 4, "ram", workers)
     for _ in range(2):
         for i in range(3):
             expected, item = plain[i], cached[i]
@@ -201,29 +201,29 @@ def test_cache_changes_nothing_but_how_often_is_decoded(workers):
     assert len(plain.source.decoded) == 7
 
 
-def test_next_good_picture_stands_in_for_a_broken_one():
-    pictures = Pictures(Counting(broken=(2,)), 4)
-    assert pictures.broken_names() == []
-    item = pictures[2]
+def test_a_broken_image_is_replaced_by_the_next_readable_one():
+    dataset = ImageDataset(Counting(broken=(2,)), 4)
+    assert dataset.broken_names() == []
+    item = dataset[2]
     assert item["index"] == 0 and item["label"] == 10 and not item["rgb"].any()
-    assert pictures.broken_names() == ["2.jpg"]
+    assert dataset.broken_names() == ["2.jpg"]
 
 
-def test_all_broken_is_an_error_each_time():
-    pictures = Pictures(Counting(broken=(0, 1, 2)), 4)
+def test_all_images_broken_is_an_error_each_time():
+    dataset = ImageDataset(Counting(broken=(0, 1, 2)), 4)
     for _ in range(2):
         with pytest.raises(UserError, match="none of the 3 photographs can be read"):
-            pictures[0]
+            dataset[0]
 
 
-def test_cache_that_does_not_fit_is_refused_before_it_kills(monkeypatch):
-    monkeypatch.setattr("colorgan.data.pictures.shutil.disk_usage", lambda path: type("Usage", (), {"free": 40}))
-    monkeypatch.setattr("colorgan.data.pictures.os.path.isdir", lambda path: True)
+def test_a_cache_larger_than_shared_memory_is_refused(monkeypatch):
+    monkeypatch.setattr("colorgan.data.dataset.shutil.disk_usage", lambda path: type("Usage", (), {"free": 40}))
+    monkeypatch.setattr("colorgan.data.dataset.os.path.isdir", lambda path: True)
     with pytest.raises(UserError, match=r"0\.00 GB of shared memory.*cache=none"):
-        Pictures(Counting(), 4, "ram", workers=2)
-    assert len(Pictures(Counting(), 4, "ram", workers=0)) == 3
+        ImageDataset(Counting(), 4, "ram", workers=2)
+    assert len(ImageDataset(Counting(), 4, "ram", workers=0)) == 3
     with pytest.raises(UserError, match="cache=disk"):
-        Pictures(Counting(), 4, "disk")
+        ImageDataset(Counting(), 4, "disk")
 
 
 def test_defaults_are_what_a_yaml_file_can_say():

@@ -10,7 +10,7 @@ from tests.conftest import TINY
 SCRIPT = """
 import hashlib, sys, torch
 from colorgan import train
-from colorgan.systems.colorization import Colorizer
+from colorgan.systems.colorization import Colorization
 
 torch.set_num_threads(1)
 
@@ -18,7 +18,7 @@ def on_train_end(self):
     digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in self.parameters())).hexdigest()
     torch.save(digest, f"rank{self.global_rank}.pt")
 
-Colorizer.on_train_end = on_train_end
+Colorization.on_train_end = on_train_end
 sys.exit(train.main(sys.argv[1:]))
 """
 

@@ -18,7 +18,7 @@ def discriminator_of(name):
 
 def judging(discriminator):
     """Lab to logits."""
-    return lambda lab: discriminator(discriminator.look(lab))
+    return lambda lab: discriminator(discriminator.features(lab))
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
@@ -44,7 +44,7 @@ def test_a_discriminator_gives_logits_of_each_picture(name):
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_what_a_discriminator_sees_depends_on_nothing_that_it_learns(name):
-    seen = discriminator_of(name).look(lab(2))
+    seen = discriminator_of(name).features(lab(2))
     assert seen and not any(maps.requires_grad for maps in seen)
 
 

@@ -81,7 +81,7 @@ def test_an_unknown_decoding_is_one_line_that_lists_them(name):
 def test_axis_bins_cover_every_srgb_color_in_steps_of_ten():
     ab = torch.tensor([[[[-86.2, 98.2, 4.9, 5.1]], [[-107.8, 94.4, -4.9, -5.1]]]])
     expected = torch.tensor([[[[-90.0, 100, 0, 10]], [[-110.0, 90, 0, -10]]]])
-    assert torch.equal(AxisBins().represent(ab[:, :1], ab), expected)
+    assert torch.equal(AxisBins().reconstruct(ab[:, :1], ab), expected)
 
 
 def test_the_loss_of_axis_bins_is_the_cross_entropy_of_both_axes():

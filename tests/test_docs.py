@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan.evaluation.definitions import METRICS
+from colorgan.metrics.registry import METRICS
 
 EVALUATION = Path("docs/evaluation.md").read_text(encoding="utf-8")
 PAGES = [Path("README.md"), Path("checkpoints/README.md"), *Path("docs").glob("*.md")]

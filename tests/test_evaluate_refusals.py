@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colorgan import evaluate
-from tests.judging import COUNT, judge, photo, write_pictures
+from tests.evaluating import COUNT, photo, run_evaluation, write_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +47,14 @@ def half(path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_judged_is_one_line_and_2(capsys, arguments, words):
+def test_what_cannot_be_evaluated_is_one_line_and_2(capsys, arguments, words):
     for name in ("copy/mine", "gray", "mean color", "truth"):
         shutil.copytree("mine", name)
     Path("empty").mkdir()
     Path("old").write_text("precious")
     for i in range(COUNT):
         photo(f"shuffled/{('sea', 'forest')[i % 2]}/{i}.png", (i + 1) % COUNT)
-    assert judge(*arguments) == 2
+    assert run_evaluation(*arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
     assert words in captured.err
@@ -62,17 +62,17 @@ def test_what_cannot_be_judged_is_one_line_and_2(capsys, arguments, words):
     assert not Path("r.json").exists()
 
 
-def test_nothing_to_judge_is_one_line_and_2(capsys):
+def test_nothing_to_evaluate_is_one_line_and_2(capsys):
     assert evaluate.main(["--data", "true"]) == 2
-    assert capsys.readouterr().err.startswith("error: nothing to judge: name --ckpt CKPT or --pred DIR")
+    assert capsys.readouterr().err.startswith("error: nothing to evaluate: name --ckpt CKPT or --pred DIR")
 
 
 @pytest.mark.parametrize("folder", ["mine", "true"])
-def test_a_single_picture_is_not_judged(capsys, folder):
+def test_a_single_picture_is_not_evaluated(capsys, folder):
     for path in sorted(Path(folder).rglob("*.png"))[1:]:
         half(path)
-    assert judge() == 2
-    assert "no fewer than two are judged; the first problem: " in capsys.readouterr().err
+    assert run_evaluation() == 2
+    assert "an evaluation needs two or more; the first problem: " in capsys.readouterr().err
 
 
 def test_results_that_cannot_be_written_are_one_line(capsys, monkeypatch):
@@ -80,7 +80,7 @@ def test_results_that_cannot_be_written_are_one_line(capsys, monkeypatch):
         raise OSError(28, "No space left on device", "r.json.tmp")
 
     monkeypatch.setattr("pathlib.Path.write_text", full_disk)
-    assert judge() == 2
+    assert run_evaluation() == 2
     assert capsys.readouterr().err == "error: r.json.tmp: cannot be written (No space left on device)\n"
 
 
@@ -88,6 +88,6 @@ def test_an_interruption_is_one_line_and_130(capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "evaluate", interrupt)
-    assert judge() == 130
+    monkeypatch.setattr("colorgan.evaluation.evaluation.evaluate", interrupt)
+    assert run_evaluation() == 130
     assert capsys.readouterr().err.count("\n") == 1

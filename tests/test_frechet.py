@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from colorgan.evaluation.frechet import frechet_distance
+from colorgan.metrics.distances import frechet_distance
 
 
 class Flat(torch.nn.Module):

@@ -89,7 +89,7 @@ def test_the_joint_loss_is_cross_entropy_of_one_bin_of_256():
 def test_the_code_of_a_color_decodes_to_a_color_near_it(space):
     rgb = 0.2 + 0.6 * torch.rand(1, 3, 20, 20)
     L, ab = split(rgb)
-    error = (Histograms(space, decoding="mode").represent(L, ab) - ab).norm(dim=1).mean()
+    error = (Histograms(space, decoding="mode").reconstruct(L, ab) - ab).norm(dim=1).mean()
     assert error < {"hue_chroma": 3.5, "lab": 5, "lab_joint": 8}[space]
 
 

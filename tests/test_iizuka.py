@@ -96,7 +96,7 @@ def test_low_level_features_are_computed_once_at_the_size_of_the_global_stream(s
 def test_shared_features_give_the_scenes_that_a_copy_would():
     net, L = iizuka(classes=5).eval(), gray()
     copy = net.scenes(net.dense(net.globe(net.low(L.clone() / 100 - 0.5))))
-    torch.testing.assert_close(net.with_scenes(L)[1], copy)
+    torch.testing.assert_close(net.forward_with_scenes(L)[1], copy)
 
 
 def test_global_features_are_the_same_at_each_place():
@@ -110,7 +110,7 @@ def test_global_features_are_the_same_at_each_place():
 @pytest.mark.parametrize("height, width", [(32, 32), (37, 91)])
 def test_colors_are_the_same_with_scenes_and_without(height, width):
     net, L = iizuka(classes=5).eval(), gray(3, height, width)
-    out, logits = net.with_scenes(L)
+    out, logits = net.forward_with_scenes(L)
     assert torch.equal(out, net(L))
     assert logits.shape == (3, 5)
 
@@ -128,7 +128,7 @@ def test_without_several_classes_there_is_no_scene_head(classes):
 
 def test_scenes_train_the_global_features_and_not_the_colors():
     net = iizuka(classes=5)
-    _, logits = net.with_scenes(gray(4))
+    _, logits = net.forward_with_scenes(gray(4))
     nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3])).backward()
     reached = {name: trained(part) for name, part in net.named_children()}
     shared = dict.fromkeys(["low", "globe", "dense", "scenes"], True)

@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 
 from colorgan.errors import UserError
 from colorgan.imaging import images
+from colorgan.imaging.formats import SUFFIXES
 from tests.conftest import distance
 
 
@@ -66,11 +67,11 @@ def test_a_big_photograph_is_no_bomb_and_gives_no_warning(tmp_path, monkeypatch)
     assert images.read(tmp_path / "x.png").rgb.shape == (100, 100, 3)
 
 
-@pytest.mark.parametrize("suffix", images.SUFFIXES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_suffix_names_the_format(tmp_path, rgb, suffix):
     images.write(tmp_path / f"x{suffix}", rgb / 255)
     with Image.open(tmp_path / f"x{suffix}") as image:
-        assert image.format == images.SUFFIXES[suffix]
+        assert image.format == SUFFIXES[suffix]
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])

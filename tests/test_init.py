@@ -14,10 +14,10 @@ def test_a_new_run_can_start_with_the_net_of_another(tiny_train, tmp_path):
     first = tmp_path / "run/last.ckpt"
     tiny_train()
     assert tiny_train(f"run_dir={tmp_path}/next", "seed=7", "optim.lr=1e-20", "--init", str(first)) == 0
-    old, new = generator(first, "ema.module"), generator(tmp_path / "next/last.ckpt", "net")
+    old, new = generator(first, "ema.module.net"), generator(tmp_path / "next/last.ckpt", "model.net")
     for key, value in old.items():
         if "weight" in key or "bias" in key:
-            assert torch.equal(new[key.replace("ema.module", "net")], value)
+            assert torch.equal(new[key.replace("ema.module", "model")], value)
     assert checkpoint.read(tmp_path / "next/last.ckpt")["epoch"] == 0
 
 
@@ -26,7 +26,7 @@ def test_a_resumed_run_does_not_start_anew(tiny_train, tmp_path):
     tiny_train()
     resume = ("--resume", "trainer.max_epochs=2", "optim.lr=1e-20")
     assert tiny_train(*resume, "--init", str(tmp_path / "other/last.ckpt")) == 0
-    before, after = (generator(tmp_path / f"run/epoch=00{epoch}.ckpt", "net") for epoch in (0, 1))
+    before, after = (generator(tmp_path / f"run/epoch=00{epoch}.ckpt", "model.net") for epoch in (0, 1))
     assert all(torch.equal(after[key], value) for key, value in before.items() if key.endswith("weight"))
 
 

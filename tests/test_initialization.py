@@ -87,7 +87,7 @@ def test_hooks_are_gone_after_an_error_too():
 
 def test_zhang_begins_with_a_guess_without_opinions():
     net, L = Zhang(20, width=4), 100 * torch.rand(4, 1, 32, 32)
-    net.prepare(L)
+    net.initialize(L)
     std, mean = torch.std_mean(net(L), dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(std, torch.full((20,), 0.1), rtol=1e-3, atol=0)
     assert mean.abs().max() < 0.5
@@ -95,6 +95,6 @@ def test_zhang_begins_with_a_guess_without_opinions():
 
 def test_all_layers_of_a_hypercolumn_count_alike_after_preparation():
     net, L = Hypercolumn(2, pretrained=False, width=4), 100 * torch.rand(4, 1, 64, 64)
-    net.prepare(L)
+    net.initialize(L)
     sizes = [m.square().mean().sqrt().item() for m in net.eval()._maps(L)]
     assert max(sizes) / min(sizes) < 2

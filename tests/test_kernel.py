@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchmetrics.image.kid import poly_mmd
 
-from colorgan.evaluation import kernel
-from colorgan.evaluation.kernel import kernel_distance
+from colorgan.metrics import distances
+from colorgan.metrics.distances import kernel_distance
 
 
 def test_distance_agrees_with_a_loop_over_pairs():
@@ -46,6 +46,6 @@ def test_sets_that_do_not_differ_may_lie_below_0():
 
 def test_many_pictures_are_compared_in_blocks_that_mix_their_order(monkeypatch):
     x, y = torch.randn(6, 3), torch.rand(6, 3)
-    monkeypatch.setattr(kernel, "BLOCK", 3)
+    monkeypatch.setattr(distances, "KID_BLOCK", 3)
     halves = [kernel_distance(x[i::2], y[i::2]) for i in (0, 1)]
     assert kernel_distance(x, y) == pytest.approx(sum(halves) / 2)

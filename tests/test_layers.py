@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [  # lowest first; imports run downward, and within a layer where they form no circle
-    {"errors", "seeding"},
+    {"errors", "seeding", "packaged"},
     {"config", "color", "imaging", "cli"},
     {"codecs", "losses", "metrics", "nets", "data", "optim"},
     {"discriminators", "colorizer"},
@@ -14,7 +14,16 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
     {"training", "evaluation"},
     {"study", "comparison"},
     {"__init__"},
-    {"train", "sample", "prior", "evaluate", "compare", "turing", "release"},  # entry points: nobody imports these
+    {
+        "train",
+        "sample",
+        "prior",
+        "evaluate",
+        "compare",
+        "turing",
+        "release",
+        "__main__",
+    },  # entry points: nobody imports these
 ]
 FILES = sorted((ROOT / "colorgan").rglob("*.py"))
 MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in FILES}

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from colorgan.evaluation.definitions import METRICS
-from colorgan.evaluation.leaderboard import COLUMNS, as_markdown
+from colorgan.evaluation.results import LEADERBOARD, as_markdown
+from colorgan.metrics.registry import METRICS
 
-FLOORS = {"gray": 1.0, "mean color": 2.0}
+BASELINES = {"gray": 1.0, "mean color": 2.0}
 
 
 def results(systems, missing=(), truth=50.0):
@@ -16,7 +16,7 @@ def results(systems, missing=(), truth=50.0):
 
     return {
         "data": {"pictures": 15, "size": 32, "nproc": 4, "torch": "2.15"},
-        "systems": {name: row(value) for name, value in (FLOORS | systems).items()},
+        "systems": {name: row(value) for name, value in (BASELINES | systems).items()},
         "truth": {"colorfulness": {"mean": truth}, "top1": row(truth)["top1"]},
         "notes": [],
     }
@@ -31,10 +31,10 @@ def table(systems, seen=None, **more):
 
 def test_every_row_has_a_cell_for_every_column():
     lines = [line for line in as_markdown(results({"gan": 3.0}), {}, "x").splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {len(COLUMNS) + 3}
+    assert {line.count("|") for line in lines} == {len(LEADERBOARD) + 3}
 
 
-def test_floors_stand_first_and_the_truth_last():
+def test_baselines_stand_first_and_the_truth_last():
     assert list(table({"gan": 3.0, "unet": 4.0})) == ["system", "gray", "mean color", "gan", "unet", "truth"]
 
 
@@ -80,6 +80,6 @@ def test_data_machine_and_command_stand_below():
     assert text.endswith("```sh\npython -m colorgan.compare x\n```\n")
 
 
-@pytest.mark.parametrize("key", COLUMNS)
+@pytest.mark.parametrize("key", LEADERBOARD)
 def test_every_column_is_a_metric_of_the_evaluator(key):
     assert key in METRICS

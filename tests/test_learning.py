@@ -8,9 +8,10 @@ import torch.nn.functional as F
 
 from colorgan import config
 from colorgan.color import split
-from colorgan.data.photos import Photos
+from colorgan.data.photos import SkimagePhotos
 from colorgan.metrics import ab_error
-from colorgan.systems import TABLES, build
+from colorgan.systems import TABLES
+from colorgan.systems.building import build
 
 STEPS = 300
 SMALL = ["data.size=64", "pretrained=false", "system.ema=0.9", "net.width=32"]
@@ -31,7 +32,7 @@ RATES = {  # experiment: its overrides, with a learning rate for so few steps
 
 def photographs():
     """A batch of eight crops of the embedded photographs, 64 px."""
-    source = Photos(root=None, train=False)
+    source = SkimagePhotos(root=None, train=False)
     chosen = [i * len(source) // 8 for i in range(8)]
     rgb = torch.stack([torch.from_numpy(source.load(i, 64)) for i in chosen]).float() / 255
     return {"rgb": rgb, "label": torch.tensor([source.label(i) for i in chosen]), "index": torch.arange(8)}
@@ -50,18 +51,18 @@ def test_a_system_learns_eight_photographs(name, mixed):
     model.manual_backward = lambda loss: loss.backward()
     model.log_train = lambda values: None
     batch = photographs()
-    model.look_at(iter([batch]))
+    model.initialize(iter([batch]))
     for step in range(STEPS):
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
             model.training_step(batch, step)
-        model.ema.update_parameters(model.net)
+        model.ema.update_parameters(model.model)
     model.eval()
     L, ab = split(batch["rgb"])
     with torch.no_grad():
         painted = ab_error(model(L), ab).mean()
-        shape = model.net(L).shape[-2:]
+        shape = model.model.net(L).shape[-2:]
         small = [F.interpolate(x, shape, mode="area") for x in (L, ab)]
-        floor = F.interpolate(model.codec.represent(*small), L.shape[-2:], mode="bilinear")
+        floor = F.interpolate(model.model.codec.reconstruct(*small), L.shape[-2:], mode="bilinear")
     gray, best = ab_error(torch.zeros_like(ab), ab).mean(), ab_error(floor, ab).mean()
     closed = (gray - painted) / (gray - best)
     print(f"{name}: gray {gray:.2f}, floor {best:.2f}, learned {painted:.2f}: {closed:.1%} closed")

@@ -9,8 +9,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorgan import metrics
 from colorgan.color import in_gamut_bins
-from colorgan.evaluation.scoring import Weights
 from colorgan.metrics import ab_error, accuracy, auc, ciede2000, colorfulness, colorfulness_ddcolor, hits, lab_mae
+from colorgan.metrics.metric import RebalancingWeights
+from colorgan.metrics.registry import METRICS
 
 # Sharma, Wu and Dalal 2005, table 1: L a b of one color, of the other, and their difference; two pairs a line
 SHARMA = """
@@ -233,13 +234,15 @@ def test_rebalanced_auc_weighs_by_the_inverse_frequency_of_the_true_bin():
     prior = torch.bincount(nearest, minlength=len(bins)).double() / 36
     distance = (ab - truth).double().square().sum(dim=1).sqrt()
     expected = looped_auc(distance.flatten(), 1 / prior[nearest])
-    weight = Weights(prior)(truth)
+    weight = RebalancingWeights(prior)(truth)
     assert ((auc(ab, truth) * weight).sum() / weight.sum()).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_a_bin_without_pixels_weighs_nothing():
     bins = in_gamut_bins()
-    weight = Weights(torch.zeros(len(bins)).index_fill(0, torch.tensor(3), 1.0))(bins[[3, 7]].T.view(1, 2, 1, 2))
+    weight = RebalancingWeights(torch.zeros(len(bins)).index_fill(0, torch.tensor(3), 1.0))(
+        bins[[3, 7]].T.view(1, 2, 1, 2)
+    )
     assert weight.tolist() == [[[1, 0]]]
 
 
@@ -247,3 +250,14 @@ def test_a_bin_without_pixels_weighs_nothing():
 def test_hits_are_those_among_the_likeliest(k, expected):
     logits = torch.tensor([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
     assert hits(logits, torch.tensor([0, 1, 2]), k).tolist() == expected
+
+
+def test_metrics_that_share_a_measure_agree_on_what_it_takes():
+    shared = {}
+    for metric in METRICS.values():
+        shared.setdefault(metric.measure, set()).add((metric.needs, metric.measures_truth))
+    assert all(len(found) == 1 for found in shared.values())
+
+
+def test_metrics_without_a_perfect_value_are_measured_on_the_truth():
+    assert all(metric.measures_truth for metric in METRICS.values() if metric.perfect is None)

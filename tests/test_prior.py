@@ -5,6 +5,7 @@ import pytest
 from colorgan import prior
 from colorgan.codecs.bins import read_prior
 from colorgan.colorizer import checkpoint
+from colorgan.data import building
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_a_prior_is_measured_and_trained_with(measure, tiny_train, folder, tmp_p
     more = ["data.name=folder", f"data.root={folder}", "pretrained=false", f"codec.prior={file}"]
     assert tiny_train(*more, experiment="experiments/zhang2016.yaml") == 0
     state = checkpoint.read(tmp_path / "run/last.ckpt")["state_dict"]
-    assert state["codec.prior"].tolist() == pytest.approx(measured.tolist())
+    assert state["model.codec.prior"].tolist() == pytest.approx(measured.tolist())
 
 
 def test_training_measures_it_where_none_is_given(measure, tiny_train, folder, tmp_path):
@@ -34,7 +35,7 @@ def test_training_measures_it_where_none_is_given(measure, tiny_train, folder, t
     more = ["data.name=folder", f"data.root={folder}", "pretrained=false", "data.batch_size=5"]
     assert tiny_train(*more, experiment="experiments/zhang2016.yaml") == 0
     state = checkpoint.read(tmp_path / "run/last.ckpt")["state_dict"]
-    assert state["codec.prior"].tolist() == pytest.approx(read_prior(tmp_path / "prior.json").tolist())
+    assert state["model.codec.prior"].tolist() == pytest.approx(read_prior(tmp_path / "prior.json").tolist())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_folder_that_is_missing_is_made(measure, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_said_before_measuring(measure, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(prior, "build_data", lambda experiment: pytest.fail("measured"))
+    monkeypatch.setattr(building, "build_data", lambda experiment: pytest.fail("measured"))
     (tmp_path / "file").write_text("")
     assert measure(out=tmp_path / "file/prior.json") == 2
     assert capsys.readouterr().err.startswith(f"{tmp_path}/file/prior.json: ")

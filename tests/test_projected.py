@@ -6,7 +6,8 @@ import torch
 from colorgan import config
 from colorgan.discriminators.projected import Projected
 from colorgan.errors import UserError
-from colorgan.systems import TABLES, build
+from colorgan.systems import TABLES
+from colorgan.systems.building import build
 from tests.conftest import TINY, tiny
 from tests.probing import lab
 
@@ -28,7 +29,7 @@ def classifier(tmp_path):
         for p in model.ema.parameters():
             p.data.normal_(0, 0.1)
         torch.save({"experiment": config.plain(experiment), "state_dict": model.state_dict()}, tmp_path / "body.ckpt")
-        return str(tmp_path / "body.ckpt"), model.ema.module
+        return str(tmp_path / "body.ckpt"), model.average
 
     return save
 
@@ -36,22 +37,22 @@ def classifier(tmp_path):
 @pytest.mark.parametrize("height, width", [(32, 32), (37, 91), (8, 64)])
 def test_each_feature_map_gives_logits(height, width):
     discriminator = make()
-    assert discriminator(discriminator.look(lab(2, height, width))).shape == (2, 4, 8, 8)
+    assert discriminator(discriminator.features(lab(2, height, width))).shape == (2, 4, 8, 8)
 
 
 def test_each_map_has_the_same_say():
     discriminator, said = make(), []
     for critic in discriminator.critics:
         critic.register_forward_hook(lambda module, inputs, out: said.append(out))
-    logits = discriminator(discriminator.look(lab(2)))
+    logits = discriminator(discriminator.features(lab(2)))
     assert [out.shape[-1] for out in said] == [8, 4, 2, 1]
     torch.testing.assert_close(logits.mean(), torch.stack([out.mean() for out in said]).mean())
 
 
-def test_a_color_looks_the_further_outside_srgb_the_more_chroma_it_has():
+def test_features_change_the_more_the_further_a_color_is_outside_srgb():
     discriminator = make()
     cyan = torch.tensor([96.0, -60.0, -20.0])[:, None, None].expand(1, 3, 32, 32)
-    near, far = (discriminator.look(cyan * torch.tensor([1, x, x])[:, None, None])[0] for x in (1.0, 1.5))
+    near, far = (discriminator.features(cyan * torch.tensor([1, x, x])[:, None, None])[0] for x in (1.0, 1.5))
     assert (near - far).abs().mean() > 0.1 * near.abs().mean()
 
 

@@ -68,7 +68,7 @@ def test_the_study_runs(at_home, capsys, monkeypatch):
         words = options(command)
         if words[0] == "report":
             with closing(Store(studies.load(Path("study")))) as store:
-                store.begin()
+                store.create_session()
         assert turing.main([*words, *(["--size", "32"] if words[0] == "make" else [])]) == 0
     assert "incomplete" in capsys.readouterr().out
 
@@ -76,4 +76,4 @@ def test_the_study_runs(at_home, capsys, monkeypatch):
 def test_a_study_of_pictures_that_were_trained_on_is_said(at_home, capsys):
     words = ["PHOTOGRAPHS" if word == "UNSEEN" else word for word in options(TURING[0])]
     assert turing.main([*words, "--size", "32"]) == 0
-    assert "gan-folder: trained on photographs of PHOTOGRAPHS; judge it on others" in capsys.readouterr().err
+    assert "gan-folder: trained on photographs of PHOTOGRAPHS; evaluate it on others" in capsys.readouterr().err

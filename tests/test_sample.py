@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan import sample
+from colorgan.colorizer import checkpoint, files
 from colorgan.errors import UserError
 
 
@@ -90,7 +90,7 @@ def test_size_and_batch_size_reach_the_model(run, model, tmp_path):
 
 
 def test_big_photographs_are_not_held_together(run, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(sample, "BATCH_VALUES", 3 * 20 * 10)
+    monkeypatch.setattr(files, "BATCH_VALUES", 3 * 20 * 10)
     for i in range(5):
         photo(tmp_path / f"in/{i}.png")
     run("in")
@@ -183,7 +183,7 @@ def test_a_bad_checkpoint_is_one_line_and_2(run, tmp_path, capsys, monkeypatch):
     def load(path, device):
         raise UserError(f"{path}: no such checkpoint")
 
-    monkeypatch.setattr(sample, "load", load)
+    monkeypatch.setattr(checkpoint, "load", load)
     photo(tmp_path / "x.png")
     assert run("x.png") == 2
     assert capsys.readouterr().err == "error: x.ckpt: no such checkpoint\n"

@@ -4,23 +4,14 @@ import pytest
 import torch
 
 from colorgan import load, sample
-from colorgan.errors import UserError
+from colorgan.codecs.axis_bins import AxisBins
 from tests.test_sample import level, outputs, photo
-
-
-class Choices:
-    """A codec with two ways to decode; its seed tells how bright the picture becomes."""
-
-    def choose(self, decoding, seed=0):
-        if decoding not in ("mean", "sample"):
-            raise UserError(f"decoding '{decoding}': there are mean, sample")
-        self.decoding, self.seed = decoding, seed
 
 
 @pytest.fixture
 def several(model):
-    """The model of `run`, with a codec that predicts a distribution."""
-    model.codec = Choices()
+    """The model of `run`, with a codec that predicts a distribution; its seed tells how bright the picture becomes."""
+    model.codec = AxisBins()
     model.paint = lambda pictures, **options: [torch.full_like(p, model.codec.seed / 255) for p in pictures]
     return model
 
@@ -80,7 +71,7 @@ def test_another_decoding_has_one_answer(run, several, tmp_path, capsys, options
 def test_an_unknown_decoding_lists_the_known_ones(run, several, tmp_path, capsys):
     photo(tmp_path / "a.png")
     assert run("--decode", "modus", "a.png") == 2
-    assert "there are mean, sample" in capsys.readouterr().err
+    assert "there are mean, mode, sample" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--samples", 2], ["--decode", "sample"], ["--seed", 3]])

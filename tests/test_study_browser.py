@@ -31,8 +31,8 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(store):
     """The address of a server in a thread of its own."""
-    with server.listen("127.0.0.1", 0) as listener:
-        running = server.prepare(store, listener)
+    with server.bind_socket("127.0.0.1", 0) as listener:
+        running = server.make_server(store, listener)
         thread = Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
@@ -73,7 +73,7 @@ def asked(page):
 
 def goes_on(page):
     """Waits for what follows an answer: the feedback, a loaded pair, or words."""
-    page.locator(".slot img, .slot.chosen, #words:not([hidden])").first.wait_for(state="attached")
+    page.locator(".slot img, .slot.chosen, #message:not([hidden])").first.wait_for(state="attached")
     if page.locator(".slot.chosen").count():
         page.clock.run_for(2400)
 
@@ -101,24 +101,24 @@ def whole_session(page, store, press, begin):
 
 def test_a_session_by_keyboard_with_a_reload_in_the_middle(visit, store):
     keys = {"left": ["ArrowLeft", "1"], "right": ["ArrowRight", "2"]}
-    pressed, held = whole_session(
+    pressed, recorded = whole_session(
         visit(),
         store,
         press=lambda page, side: page.keyboard.press(random.Random(side).choice(keys[side])),
         begin=lambda page: page.keyboard.press("Enter"),
     )
-    assert held == pressed
+    assert recorded == pressed
 
 
 def test_a_session_by_touch_on_a_phone(visit, store):
     phone = {"viewport": {"width": 375, "height": 740}, "has_touch": True, "is_mobile": True}
-    pressed, held = whole_session(
+    pressed, recorded = whole_session(
         visit(**phone),
         store,
         press=lambda page, side: page.locator(f"#{side}").tap(),
         begin=lambda page: page.locator("#go").tap(),
     )
-    assert held == pressed
+    assert recorded == pressed
 
 
 @pytest.fixture
@@ -136,14 +136,14 @@ def after(page, ms):
     return page.evaluate(VISIBLE)
 
 
-def test_each_picture_is_there_for_a_second_and_not_longer(page):
+def test_each_picture_is_shown_for_one_second(page):
     none, left, right = [False, False], [True, False], [False, True]
     expected = {899: none, 900: left, 1899: left, 1900: none, 2499: none, 2500: right, 3499: right, 3500: none}
     times = pairwise([0, *expected])
     assert {end: after(page, end - begin) for begin, end in times} == expected
 
 
-def test_no_question_before_the_second_picture_is_gone(page):
+def test_no_question_before_the_second_picture_disappears(page):
     page.clock.run_for(DISPLAY - 1)
     assert page.locator("#question").inner_text() == ""
 
@@ -155,13 +155,13 @@ def test_a_key_does_nothing_before_the_question(page):
     page.get_by_text("Which picture had fake colors?").wait_for()
 
 
-def test_the_question_waits_for_ever(page):
+def test_the_question_waits_without_a_limit(page):
     page.clock.run_for(DISPLAY)
     page.clock.fast_forward("10:00:00")
     assert page.get_by_text("Which picture had fake colors?").is_visible()
 
 
-def test_practice_says_for_2400_ms_which_was_fake(page, store):
+def test_practice_shows_for_2400_ms_which_was_fake(page, store):
     fake = store.trials(store.sessions()[-1].id)[0].fake
     page.clock.run_for(DISPLAY)
     page.locator(f"#{fake}").click()

@@ -44,10 +44,10 @@ def test_a_broken_study_is_one_line(tmp_path, text):
 @pytest.mark.parametrize(
     "change, said",
     [
-        ({"size": "big"}, "holds a wrong value"),
-        ({"seed": -1}, "holds a wrong value"),
-        ({"systems": "gan"}, "holds a wrong value"),
-        ({"pictures": [1]}, "holds a wrong value"),
+        ({"size": "big"}, "holds an invalid value"),
+        ({"seed": -1}, "holds an invalid value"),
+        ({"systems": "gan"}, "holds an invalid value"),
+        ({"pictures": [1]}, "holds an invalid value"),
         ({"systems": []}, "too few"),
         ({"pictures": ["sea/0"] * 53}, "too few"),
     ],
@@ -62,6 +62,6 @@ def test_a_value_that_makes_no_study_is_one_line(tmp_path, change, said):
 
 def test_a_missing_picture_is_named(tmp_path):
     study = a_study(tmp_path / "study")
-    study.real(7).unlink()
-    with pytest.raises(UserError, match=re.escape(str(study.real(7)))):
+    study.real_path(7).unlink()
+    with pytest.raises(UserError, match=re.escape(str(study.real_path(7)))):
         study.check_pictures()

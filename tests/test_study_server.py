@@ -22,7 +22,7 @@ def store(study):
 
 @pytest.fixture
 def client(store):
-    with TestClient(server.build(store, server.LOOPBACK), base_url="http://127.0.0.1:8000") as client:
+    with TestClient(server.make_app(store, server.LOOPBACK_HOSTS), base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -35,28 +35,28 @@ def at(session, trial, end=""):
     return f"/api/sessions/{session}/trials/{trial}{end}"
 
 
-def answer_up_to(store, session, number):
-    """Answers the pairs before `number`, each with the fake's side."""
-    for trial, held in enumerate(store.trials(session)[:number]):
-        store.answer(session, trial, held.fake)
+def answer_up_to(store, session, end):
+    """Answer all pairs before `end` correctly."""
+    for number, trial in enumerate(store.trials(session)[:end]):
+        store.record_answer(session, number, trial.fake)
 
 
-def test_the_page_needs_nothing_from_elsewhere(client):
+def test_the_page_loads_nothing_from_other_hosts(client):
     page = client.get("/").text
     assert not [word for word in ("http:", "https:", "//cdn", "@import", "url(", "src=") if word in page]
 
 
-def test_a_browser_may_not_fetch_from_elsewhere(client):
+def test_the_content_security_policy_forbids_other_hosts(client):
     assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
 
 
 def test_a_new_session_says_what_the_page_needs(client):
     response = client.post("/api/sessions", json={})
-    held = response.json()
+    state = response.json()
     assert response.status_code == 201
-    assert held.pop("session")
+    assert state.pop("session")
     times = {"before_ms": 900, "shown_ms": 1000, "between_ms": 600, "feedback_ms": 2400}
-    assert held == {"size": 16, "practice": 10, "total": 54, "next": 0, "result": None, **times}
+    assert state == {"size": 16, "practice": 10, "total": 54, "next": 0, "result": None, **times}
 
 
 def test_a_session_goes_on_where_it_was(client, store, session):
@@ -71,7 +71,7 @@ def test_a_practice_answer_says_which_was_fake(client, store, session):
 
 
 @pytest.mark.parametrize("kind", ["scored", "vigilance"])
-def test_other_answers_say_nothing(client, store, session, kind):
+def test_other_answers_do_not_name_the_fake(client, store, session, kind):
     number = next(n for n, trial in enumerate(store.trials(session)) if trial.kind == kind)
     answer_up_to(store, session, number)
     assert client.post(at(session, number), json={"fake": "left"}).json() == {
@@ -92,12 +92,12 @@ def test_no_pair_is_answered_before_its_turn(client, session):
     assert (response.status_code, response.json()) == (409, {"error": "trial 0 comes first"})
 
 
-def test_the_end_tells_how_often_one_was_fooled(client, store, session):
+def test_a_complete_session_has_a_result(client, store, session):
     answer_up_to(store, session, 53)
     last = store.trials(session)[53]
     client.post(at(session, 53), json={"fake": "left" if last.fake == "right" else "right"})
-    held = client.get(f"/api/sessions/{session}").json()
-    assert (held["next"], held["result"]) == (None, {"scored": 40, "fooled": int(last.kind == "scored")})
+    state = client.get(f"/api/sessions/{session}").json()
+    assert (state["next"], state["result"]) == (None, {"scored": 40, "fooled": int(last.kind == "scored")})
 
 
 @pytest.mark.parametrize("kind", ["practice", "scored", "vigilance"])
@@ -106,10 +106,10 @@ def test_a_pair_is_the_real_picture_and_its_fake(client, store, study, session, 
     real = {"left": "right", "right": "left"}[trial.fake]
     fake = study.root / f"pictures/{'random' if kind == 'vigilance' else 'gan'}/{trial.picture:04d}.png"
     assert client.get(at(session, number, f"/{trial.fake}.png")).content == fake.read_bytes()
-    assert client.get(at(session, number, f"/{real}.png")).content == study.real(trial.picture).read_bytes()
+    assert client.get(at(session, number, f"/{real}.png")).content == study.real_path(trial.picture).read_bytes()
 
 
-def test_headers_do_not_tell_real_from_fake(client, session):
+def test_headers_do_not_reveal_the_fake(client, session):
     left, right = (dict(client.get(at(session, 0, f"/{side}.png")).headers) for side in ("left", "right"))
     assert left.pop("content-length") and right.pop("content-length")
     assert left == right
@@ -157,18 +157,18 @@ def test_a_malformed_answer_is_400_and_not_kept(client, store, session, body):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_a_strange_sites_form_cannot_answer(client, store, session, kind):
+def test_a_form_of_another_site_cannot_answer(client, store, session, kind):
     response = client.post(at(session, 0), content=b'{"fake": "left"}', headers={"content-type": kind})
     assert response.status_code == 400
     assert store.trials(session)[0].answer is None
 
 
-def test_a_strange_name_that_points_here_is_refused(client):
+def test_an_unknown_host_header_is_refused(client):
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
-def test_the_machines_own_names_are_known(client, host):
+def test_loopback_host_headers_are_accepted(client, host):
     assert client.get("/", headers={"host": host}).status_code == 200
 
 
@@ -177,12 +177,12 @@ def test_a_wrong_method_is_refused_in_json(client):
 
 
 def test_a_port_in_use_is_one_line():
-    with server.listen("127.0.0.1", 0) as taken:
+    with server.bind_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"--port {port}: Address already in use; choose another --port"):
-            server.listen("127.0.0.1", port)
+            server.bind_socket("127.0.0.1", port)
 
 
 def test_a_host_of_another_machine_is_one_line():
     with pytest.raises(UserError, match=r"--host 192\.0\.2\.1 "):
-        server.listen("192.0.2.1", 0)
+        server.bind_socket("192.0.2.1", 0)

@@ -6,7 +6,8 @@ import torch
 
 from colorgan import config
 from colorgan.errors import UserError
-from colorgan.systems import TABLES, build, with_classes
+from colorgan.systems import TABLES
+from colorgan.systems.building import build, with_classes
 from colorgan.systems.supervised import draw_points, pick
 from tests.conftest import TINY
 
@@ -67,7 +68,7 @@ def test_any_net_takes_any_codec_in_any_system(net, codec, system):
     logged = {}
     model.log_train = logged.update
     batch = {"rgb": torch.rand(2, 3, 32, 32), "label": torch.tensor([0, 1]), "index": torch.tensor([0, 1])}
-    model.look_at(iter([batch]))
+    model.initialize(iter([batch]))
     model.training_step(batch, 0)
     assert logged["color_loss"].isfinite() and logged["generator_gradient_norm"] > 0
 

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from colorgan import config
-from colorgan.systems import TABLES, build
+from colorgan.systems import TABLES
+from colorgan.systems.building import build
 from colorgan.training import fitting
 
 SWEEP = yaml.safe_load(Path("experiments/sweep.yaml").read_text(encoding="utf-8"))

@@ -5,9 +5,12 @@ import torch
 
 from colorgan import config
 from colorgan.color import split
+from colorgan.colorizer.colorizer import Conditions
 from colorgan.errors import UserError
 from colorgan.losses import ADVERSARIAL
-from colorgan.systems import SYSTEMS, TABLES, Colorizer, build
+from colorgan.systems import SYSTEMS, TABLES
+from colorgan.systems.building import build
+from colorgan.systems.colorization import Colorization
 from tests.conftest import TINY
 
 
@@ -42,19 +45,19 @@ def same(before, module):
 def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
     model = system()
     L, ab = split(batch()["rgb"])
-    generator, discriminator = weights(model.net), weights(model.discriminator)
-    model.step_discriminator(model.look(L, ab), model.look(L, model.codec.decode(model.net(L), L).detach()))
-    assert same(generator, model.net)
+    generator, discriminator = weights(model.model), weights(model.discriminator)
+    _, fake = model.generate(Conditions(L))
+    model.step_discriminator(model.discriminator_input(L, ab), [features.detach() for features in fake])
+    assert same(generator, model.model)
     assert not same(discriminator, model.discriminator)
 
 
 def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
     model = system()
     L, ab = split(batch()["rgb"])
-    generator, discriminator = weights(model.net), weights(model.discriminator)
-    out = model.net(L)
-    model.step_generator(L, ab, out, model.look(L, model.codec.decode(out, L)))
-    assert not same(generator, model.net)
+    generator, discriminator = weights(model.model), weights(model.discriminator)
+    model.step_generator(L, ab, *model.generate(Conditions(L)))
+    assert not same(generator, model.model)
     assert same(discriminator, model.discriminator)
     assert all(parameter.grad is None for parameter in model.discriminator.parameters())
 
@@ -62,7 +65,7 @@ def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
 def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator(system):
     passes = []
     model = system("system.generator_steps=3")
-    model.net.register_forward_hook(lambda *_: passes.append(1))
+    model.model.net.register_forward_hook(lambda *_: passes.append(1))
     model.training_step(batch(), 0)
     assert len(passes) == 3
 
@@ -84,7 +87,7 @@ def test_the_discriminators_rate_is_a_ratio(system):
 def test_clipping_bounds_the_gradient(system):
     model = system("optim.clip=0.001")
     model.training_step(batch(), 0)
-    norm = torch.cat([parameter.grad.flatten() for parameter in model.net.parameters()]).norm()
+    norm = torch.cat([parameter.grad.flatten() for parameter in model.model.net.parameters()]).norm()
     assert norm <= 0.00101
 
 
@@ -113,18 +116,18 @@ def test_a_real_label_outside_its_range_is_refused(system, label):
 
 def test_the_average_starts_at_the_net_and_then_lags_behind_it(system):
     model = system("system.ema=0.9")
-    model.ema.update_parameters(model.net)
-    start = weights(model.net)
+    model.ema.update_parameters(model.model)
+    start = weights(model.model)
     model.training_step(batch(), 0)
-    model.ema.update_parameters(model.net)
+    model.ema.update_parameters(model.model)
     share = 1 - 2 / 11  # after one step (1 + n) / (10 + n) is below the decay
-    expected = [old + share * (new - old) for old, new in zip(start, model.net.parameters(), strict=True)]
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(expected, model.ema.module.parameters(), strict=True))
+    expected = [old + share * (new - old) for old, new in zip(start, model.model.parameters(), strict=True)]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(expected, model.average.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name, cls in SYSTEMS.items() if issubclass(cls, Colorizer)])
+@pytest.mark.parametrize("name", [name for name, cls in SYSTEMS.items() if issubclass(cls, Colorization)])
 def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(system, name):
-    model = system(f"system={name}").eval()
+    model = system(f"system={name}").average.eval()
     pictures = [torch.rand(3, 32, 32) for _ in range(3)]
     together = model.paint(pictures)
     alone = [model.paint([picture])[0] for picture in pictures]
@@ -133,8 +136,8 @@ def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(system, name):
 
 @pytest.mark.parametrize("shape", [(40, 90), (33, 31), (1, 300), (5, 5)])
 def test_painting_keeps_size_and_lightness(system, shape):
-    model = system().eval()
-    torch.nn.init.normal_(model.ema.module.head.weight, std=30)  # strong colors, beyond the gamut
+    model = system().average.eval()
+    torch.nn.init.normal_(model.net.head.weight, std=30)  # strong colors, beyond the gamut
     picture = torch.rand(3, *shape)
     (painted,) = model.paint([picture])
     assert painted.shape == picture.shape

@@ -73,12 +73,12 @@ def test_a_folder_that_is_no_study_is_one_line(tmp_path, capsys, command):
 
 def test_a_study_with_a_missing_picture_is_not_served(tmp_path, capsys):
     study = a_study(tmp_path / "study")
-    study.fake(3, "scored", "gan").unlink()
+    study.fake_path(3, "scored", "gan").unlink()
     assert "gan/0003.png: missing" in fails(capsys, "serve", study.root)
 
 
 def test_a_port_in_use_is_one_line(tmp_path, capsys):
-    with server.listen("127.0.0.1", 0) as taken:
+    with server.bind_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert f"--port {port}: " in fails(capsys, "serve", a_study(tmp_path / "study").root, "--port", port)
 
@@ -92,7 +92,7 @@ def test_a_port_in_use_is_one_line(tmp_path, capsys):
         (["serve", "x", "--port", "70000"], "70000 is not a port"),
         (["make", "x", "--pred", "."], "--data"),
         (["make", "x", "--data", "none", "--pred", "."], "none: no such file or folder"),
-        (["make", "x", "--data", "."], "nothing to judge"),
+        (["make", "x", "--data", "."], "nothing to evaluate"),
         (["make", "x", "--data", ".", "--pred", ".", "--size", "0"], "0 is not a whole number above 0"),
         (["make", "x", "--data", ".", "--pred", ".", "--seed", "-1"], "-1 is not a whole number"),
     ],
@@ -104,7 +104,7 @@ def test_wrong_options_are_one_line(capsys, arguments, words):
 def test_a_study_that_was_not_served_has_no_report(tmp_path, capsys):
     study = a_study(tmp_path / "study")
     assert "turing serve" in fails(capsys, "report", study.root)
-    assert not study.answers.exists()
+    assert not study.answers_path.exists()
 
 
 @pytest.fixture
@@ -112,9 +112,9 @@ def answered(tmp_path):
     """A study that one participant saw through."""
     study = a_study(tmp_path / "study")
     with closing(Store(study)) as store:
-        session = store.begin().id
+        session = store.create_session().id
         for number, trial in enumerate(store.trials(session)):
-            store.answer(session, number, trial.fake)
+            store.record_answer(session, number, trial.fake)
     return study
 
 

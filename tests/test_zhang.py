@@ -78,7 +78,7 @@ def test_it_predicts_at_a_quarter_of_the_size(shape, quarter):
 
 def test_preparation_normalizes_what_each_layer_gives():
     net, L = Zhang(20, width=4), gray()
-    net.prepare(L)
+    net.initialize(L)
     seen = traced(net, L)
     outs = [seen[name][1] for name, m in net.named_modules() if isinstance(m, CONV) and m is not net.head]
     assert len(outs) == 22
@@ -90,7 +90,7 @@ def test_preparation_normalizes_what_each_layer_gives():
 
 def test_preparation_on_pictures_without_contrast_leaves_a_net_that_can_learn():
     net = Zhang(20, width=4)
-    net.prepare(torch.full((4, 1, 32, 32), 50.0))
+    net.initialize(torch.full((4, 1, 32, 32), 50.0))
     assert 0 < net(gray()).abs().max() < 10
 
 

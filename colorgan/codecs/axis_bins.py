@@ -44,7 +44,7 @@ class AxisBins(Distribution):
             shares = torch.softmax(logits, dim=1)
         return (shares * self.centers.view(-1, 1, 1, 1)).sum(dim=1)
 
-    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
+    def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """What the bins of ab (B, 2, H, W) themselves decode to: the best that any net can do."""
         return self.centers[self._bins(ab)]
 

@@ -50,8 +50,8 @@ class Bins(Distribution):
         self.register_buffer("prior", torch.full((self.channels,), 1 / self.channels))
         self.nearest = Neighbors(self.bins, neighbors)
 
-    def prepare(self, ab: Iterable[Tensor]) -> None:
-        """Measures the prior on batches (B, 2, H, W) of true colors, or reads the one that it was given."""
+    def initialize(self, ab: Iterable[Tensor]) -> None:
+        """Measure the prior on batches (B, 2, H, W) of true colors, or read the file `prior`."""
         if self.prior_file:
             self.prior.copy_(read_prior(self.prior_file))
             return
@@ -103,7 +103,7 @@ class Bins(Distribution):
         with torch.autocast(out.device.type, enabled=False):
             return torch.einsum("bqhw,qc->bchw", shares, self.bins)
 
-    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
+    def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """What the code of ab (B, 2, H, W) itself decodes to: the best that any net can do."""
         index, shares = self.encode(ab)
         code = torch.zeros(len(ab), self.channels, *ab.shape[-2:], device=ab.device).scatter(1, index, shares)

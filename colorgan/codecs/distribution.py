@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from colorgan.codecs.base import Codec
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
@@ -12,7 +13,7 @@ TEMPERATURE = 0.38  # of the annealed mean of Zhang 2016, section 2.3, and of sa
 SHARPNESS = 5.0  # of a sample: high enough for one color to win, low enough for seams to be soft
 
 
-class Distribution(nn.Module):
+class Distribution(Codec):
     """A codec that decodes in several ways; `decoding` names the one in use, `seed` the sample."""
 
     decodings: ClassVar[tuple[str, ...]]

@@ -70,7 +70,7 @@ class Histograms(Distribution):
         with torch.autocast(out.device.type, enabled=False):
             return self._decode(out, L)
 
-    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
+    def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """What the bins of ab (B, 2, H, W) themselves decode to: the best that any net can do."""
         values = torch.cat(to_hue_chroma(L, ab), dim=1) if self.space == "hue_chroma" else ab
         first, second = (F.one_hot(index, self.bins).movedim(-1, 1) for index in self._index(values).unbind(dim=1))

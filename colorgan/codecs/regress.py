@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.codecs.base import Codec
 
-class Regress(nn.Module):
+
+class Regress(Codec):
     """The net predicts ab itself, squashed as its paper does.
 
     Nazeri 2018, section 3.4, and deep-koalarization: tanh; Iizuka 2016: a sigmoid whose middle is gray;
@@ -44,7 +46,7 @@ class Regress(nn.Module):
         """The net's output (B, 2, h, w) as ab (B, 2, h, w) in Lab units, float32 and differentiable."""
         return self.activation(out.float()) * self.scale
 
-    def represent(self, L: Tensor, ab: Tensor) -> Tensor:
+    def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """The closest to ab (B, 2, H, W) that any output decodes to."""
         return ab if isinstance(self.activation, nn.Identity) else ab.clamp(-self.scale, self.scale)
 

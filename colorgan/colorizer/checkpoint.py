@@ -4,29 +4,128 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
+from torch import Tensor
 
+from colorgan import config
+from colorgan.codecs import CODECS
+from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
+from colorgan.nets import NETS
+from colorgan.packaged import released
 
-RELEASED = Path(__file__).resolve().parents[2] / "checkpoints" / "colorgan-scenes.ckpt"  # see its README.md
+AVERAGE = "ema.module."  # where a training checkpoint holds the averaged model, and
+MODEL = "model."  # the model itself
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """A checkpoint of colorgan, its tensors mapped from disk.
+    """Read a checkpoint of colorgan; its tensors are mapped from disk, and keys of 0.1 are renamed to today's.
 
     Raises:
         UserError: no such file, no checkpoint, one that would need code to load, or not one of ours.
     """
     path = Path(path)
-    if path == RELEASED and not path.is_file():
-        raise UserError(f"{path}: the released generator stands in a clone of the project; here, name a checkpoint")
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # whatever a file of arbitrary bytes brings torch.load to raise
+    except Exception:  # torch.load raises nearly anything on a file of arbitrary bytes
         raise UserError(f"{path}: not a checkpoint, or a broken one; use another epoch of the run") from None
-    if not isinstance(content, dict) or not {"experiment", "state_dict"} <= content.keys():
+    parts = [content.get(key) for key in ("experiment", "state_dict")] if isinstance(content, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
         raise UserError(f"{path}: not a checkpoint of colorgan: it holds no experiment")
     if "${" in str(content["experiment"]):  # OmegaConf would fill it in from the reader's environment
         raise UserError(f"{path}: its experiment asks for values of this machine; it was not written by colorgan")
+    upgrade(content)
     return content
+
+
+def upgrade(content: dict[str, Any]) -> None:
+    """Rename the keys of a 0.1 checkpoint's weights in place: its systems held net and codec apart."""
+    state = content["state_dict"]
+    if not any(key.startswith("net.") for key in state):
+        return
+    if is_classifier(content):
+        content["state_dict"] = {_renamed(key, "net.", MODEL): value for key, value in state.items()}
+        return
+    renamed = {}
+    for key, value in state.items():
+        if key.startswith("codec."):
+            renamed[AVERAGE + key] = value
+        renamed[_renamed(key, AVERAGE, f"{AVERAGE}net.")] = value
+    content["state_dict"] = {
+        MODEL + key if key.startswith(("net.", "codec.")) else key: value for key, value in renamed.items()
+    }
+
+
+def is_classifier(content: dict[str, Any]) -> bool:
+    """Whether a checkpoint is that of a scene classifier."""
+    system = content["experiment"].get("system")
+    return isinstance(system, dict) and system.get("name") == "classifier"
+
+
+def load(path: str | Path | None = None, device: str | torch.device = "cpu") -> Colorizer:
+    """Load a trained colorizer.
+
+    Args:
+        path: a checkpoint; it carries its experiment, so nothing else is needed. Default: the released generator.
+        device: where it colors, as in "cuda".
+
+    Returns:
+        the averaged model, in evaluation mode.
+
+    Raises:
+        UserError: no such checkpoint, one of another program, or one that this version cannot build.
+    """
+    path = path or released()
+    return colorizer_of(read(path), path).to(device).eval()
+
+
+def colorizer_of(content: dict[str, Any], path: str | Path) -> Colorizer:
+    """Build the averaged Colorizer of what `read` returned; `path` names the file in errors.
+
+    Raises:
+        UserError: as `load`.
+    """
+    if is_classifier(content):
+        raise UserError(f"{path}: a scene classifier: it colors nothing, but is `net.weights` for nets with its body")
+    given = content["experiment"]
+    try:
+        nodes = {key: given[key] for key in ("net", "codec")}
+        size = int(given["data"]["size"])
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{path}: its experiment says nothing of net, codec or data.size") from None
+    experiment = config.resolve(nodes, [], {"net": NETS, "codec": CODECS}, origin=str(path))
+    colorizer = build_colorizer(experiment, size, pretrained=False, weights=None)
+    try:
+        colorizer.load_state_dict(averaged_weights(content))
+    except RuntimeError:
+        raise UserError(f"{path}: its weights do not fit its experiment; was it made by another version?") from None
+    return colorizer
+
+
+def averaged_weights(content: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the state of the averaged model of a checkpoint, or of its only one."""
+    state = content["state_dict"]
+    prefix = AVERAGE if any(key.startswith(AVERAGE) for key in state) else MODEL
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def build_colorizer(experiment: DictConfig, size: int, **start: Any) -> Colorizer:
+    """Build the colorizer of an experiment.
+
+    Args:
+        experiment: with the resolved nodes `net` and `codec`.
+        size: short side in pixels at which color is predicted.
+        start: what a net with a body starts from, where it is not what the node says: `pretrained`, `weights`.
+
+    Raises:
+        UserError: values that do not go together; weights that cannot be had.
+    """
+    codec = config.construct(CODECS, experiment.codec)
+    net = config.construct(NETS, experiment.net, channels=codec.channels, **start)
+    return Colorizer(net, codec, size)
+
+
+def _renamed(key: str, old: str, new: str) -> str:
+    return new + key.removeprefix(old) if key.startswith(old) else key

@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from colorgan.color import STRIP
+
 Upsampler = Literal["guided", "bilinear"]
 
 REACH = 1  # predicted pixels on each side of the nearest one that a pixel's color may come from
 SPATIAL = 0.5  # predicted pixels: a deviation of the distance
 RANGE = 3.0  # units of L: a deviation of the lightness
 LEAST = 1e-8  # weight of a neighbor of another lightness: it counts where all neighbors are of another
-ROWS = 2**22  # pixels at a time: bounds the memory
 
 
 def bilinear(ab: Tensor, small: Tensor, L: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ def guided(ab: Tensor, small: Tensor, L: Tensor) -> Tensor:
     (h, w), (H, W) = small.shape[-2:], L.shape[-2:]
     if H <= h or W <= w:
         return bilinear(ab, small, L)
-    rows = max(1, ROWS // W)
+    rows = max(1, STRIP // W)
     y, x = ((torch.arange(n, device=L.device) + 0.5) * m / n - 0.5 for n, m in ((H, h), (W, w)))
     parts = [_mean_of_neighbors(ab, small, L[..., i : i + rows, :], y[i : i + rows], x) for i in range(0, H, rows)]
     return torch.cat(parts, dim=2)

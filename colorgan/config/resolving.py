@@ -1,7 +1,7 @@
-"""Experiments: defaults < YAML file < key=value on the command line, checked, completed and then read-only.
+"""Resolve experiments: defaults < YAML file < key=value on the command line, checked, and then read-only.
 
-The schema of a node that names a class (`net`, `codec`, ...) is that class's own annotated constructor: parameters with
-a default are the node's keys, parameters without one are given by the suite (`channels`, `root`, ...).
+The schema of a node that names a class (`net`, `codec`, ...) is the annotated constructor of that class: parameters
+with a default are the keys of the node, parameters without one are supplied by the suite (`channels`, `root`, ...).
 """
 
 import difflib
@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from colorgan.config.schema import Data, Experiment
 from colorgan.errors import UserError
+from colorgan.packaged import experiments
 
 log = logging.getLogger(__name__)
 Table = Mapping[str, type]
@@ -29,10 +30,10 @@ NAMED = ("net", "codec", "system", "discriminator", "data")
 
 
 def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]) -> DictConfig:
-    """Reads one experiment file.
+    """Read one experiment.
 
     Args:
-        path: a YAML file: the diff from the defaults.
+        path: a YAML file (the diff from the defaults), or the name of a packaged experiment, as "gan".
         overrides: `key=value` items, with dots for nested keys.
         tables: for each of `NAMED`, name -> class.
 
@@ -42,13 +43,12 @@ def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]
     Raises:
         UserError: an unreadable file, an unknown key or name, a value of a wrong type.
     """
-    path = Path(path)
+    path = find(path)
     try:
         given = OmegaConf.to_container(OmegaConf.load(path))
     except OSError as error:
         if error.strerror:
-            line = f"{path}: no such experiment file ({error.strerror}); `ls experiments` shows them"
-            raise UserError(line) from None
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
         given = None  # OmegaConf's word for a file that holds one number or text
     except Exception as error:
         raise UserError(f"{path}: not valid YAML: {_line(error)}") from None
@@ -57,8 +57,37 @@ def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]
     return resolve({"name": path.stem, **given}, overrides, tables, origin=str(path))
 
 
+def find(path: str | Path) -> Path:
+    """Return the file of an experiment: itself, or the packaged one of this name.
+
+    Raises:
+        UserError: there is neither.
+    """
+    path, known = Path(path), experiments()
+    if os.path.exists(path) and not path.is_dir():  # Path.exists raises for names that are too long
+        return path
+    if str(path) in known:
+        return known[str(path)]
+    close = difflib.get_close_matches(path.stem, known, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    raise UserError(f"{path}: no such experiment file{hint}; the packaged experiments are {', '.join(known)}")
+
+
 def resolve(given: dict[str, Any], overrides: Sequence[str], tables: Mapping[str, Table], origin: str) -> DictConfig:
-    """Completes and checks `given` (nested, plain) under `overrides`; `origin` names it in error lines."""
+    """Complete and check an experiment.
+
+    Args:
+        given: nested and plain, as of a YAML file.
+        overrides: as of `load`; they win over `given`.
+        tables: as of `load`. A node without a table is not looked at: a checkpoint that colors needs two of them.
+        origin: the name of `given` in errors.
+
+    Returns:
+        the complete experiment, read-only.
+
+    Raises:
+        UserError: an unknown key or name, a value of a wrong type.
+    """
     items = [_parted(item) for item in overrides]
     given, names = _choose_names(given, items, tables, origin)
     schema = Experiment(**{key: _node_schema(tables[key][name], name, key == "data") for key, name in names.items()})
@@ -70,7 +99,7 @@ def resolve(given: dict[str, Any], overrides: Sequence[str], tables: Mapping[str
             value = {part: value}
         _merge(experiment, value, hints, item)
     experiment.run_dir = experiment.run_dir or os.path.join("checkpoints", experiment.name)
-    if "size" in experiment.net and experiment.net.size is None:
+    if "data" in tables and "size" in experiment.net and experiment.net.size is None:
         experiment.net.size = experiment.data.size
     OmegaConf.set_readonly(experiment, True)
     return experiment
@@ -114,7 +143,7 @@ def _choose_names(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The name of each named node, and `given` without the arguments of a class that an override replaced."""
     given, names = dict(given), {}
-    for key in NAMED:
+    for key in tables:
         node = given.get(key)
         node = {"name": node} if isinstance(node, str) else {} if node is None else node
         if not isinstance(node, dict):

@@ -1,18 +1,18 @@
-"""Datasets by the names that experiments use, and the module that turns any of them into batches."""
+"""The datasets that experiments name, and the data module that batches any of them."""
 
-from colorgan.data.folder import Folder
-from colorgan.data.module import PhotographData
-from colorgan.data.photos import Photos
+from colorgan.data.folder import ImageFolder
+from colorgan.data.module import PhotographDataModule
+from colorgan.data.photos import SkimagePhotos
 from colorgan.data.public import Cifar10, Flowers102, Imagenette, Places365
-from colorgan.data.source import Source
+from colorgan.data.source import ImageSource
 
 DATASETS = {
-    "photos": Photos,
-    "folder": Folder,
+    "photos": SkimagePhotos,
+    "folder": ImageFolder,
     "places365": Places365,
     "cifar10": Cifar10,
     "flowers102": Flowers102,
     "imagenette": Imagenette,
 }
 
-__all__ = ["DATASETS", "PhotographData", "Source"]
+__all__ = ["DATASETS", "ImageSource", "PhotographDataModule"]

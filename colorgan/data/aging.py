@@ -1,7 +1,8 @@
-"""What film, time and scanners do to a photograph, for nets that shall color old ones.
+"""Degradations of old photographs as augmentation, for models that will color such photographs.
 
-A net that has only seen clean lightness takes grain for texture and faded print for fog. Here the lightness of a
-picture turns into that of an old print, while its color stays: the net learns what color belongs to the worn picture.
+A model trained on clean lightness alone mistakes film grain for texture and faded contrast for fog. Here the lightness
+of an image is degraded like that of an old print while its color is kept, so that the model learns the colors of
+degraded images.
 """
 
 import math
@@ -12,66 +13,80 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from colorgan.color import join, split
-from colorgan.data.augment import LUMA
+from colorgan.data.augment import LUMA_WEIGHTS
 
-ORTHOCHROMATIC = (0.0, 0.55, 0.45)  # film before the 1920s: blind to red, so lips and bricks are dark and skies white
-GAMMA = (0.6, 3.0)  # exponents of contrast curves: a print that is too light, and a day that looks like night
-FADING = 0.25  # of the range of gray that black rises, or white falls, at most
-BLUR = 0.015  # of the side: the widest standard deviation
-GRAIN = 0.08  # of the range of gray: the strongest standard deviation
-QUALITY = (25.0, 95.0)  # of JPEG
+# Weights of R, G and B on orthochromatic film, in use before the 1920s. It does not respond to red, so that lips and
+# bricks are dark and skies are white.
+ORTHOCHROMATIC_WEIGHTS = (0.0, 0.55, 0.45)
+GAMMA = (0.6, 3.0)  # range of the exponent, from an overexposed print to a day scene as dark as night
+MAX_FADING = 0.25  # share of the gray range that black rises, or white falls
+MAX_BLUR = 0.015  # standard deviation, as a share of the short side
+MAX_GRAIN = 0.08  # standard deviation, as a share of the gray range
+JPEG_QUALITY = (25.0, 95.0)
 
 
 def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Gives some pictures the lightness of old prints; each effect takes half of those.
+    """Degrade the lightness of a share of the images, each effect with probability 1/2.
 
-    In this order: film blind to red, blur, contrast, grain, fading, JPEG. A sepia tone needs none of its own, because
-    nets see lightness alone.
+    The effects, in this order: orthochromatic film, blur, contrast (gamma), grain, fading and JPEG compression. A sepia
+    tone is not among them, because models see lightness alone.
 
     Args:
         rgb: float (B, 3, H, W) in [0, 1].
-        share: of the pictures, in [0, 1].
+        share: probability that an image is degraded, in [0, 1].
         generator: on the CPU.
 
     Returns:
-        float (B, 3, H, W) in [0, 1]: the worn lightness with the picture's own color, as far as sRGB holds it.
+        float (B, 3, H, W) in [0, 1]: the degraded lightness with the original color, as far as it is in the sRGB gamut.
     """
     _, ab = split(rgb)
-    chosen = _chance(rgb, share, generator)
-    gray = _film(rgb, _uniform(rgb, 0, 1, generator) * _chance(rgb, 0.5, generator))
-    gray = _blur(gray, _uniform(rgb, 0, BLUR, generator) * _chance(rgb, 0.5, generator))
+    chosen = _bernoulli(rgb, share, generator)
+    gray = _to_gray(rgb, _half_uniform(rgb, 0, 1, generator))
+    gray = _blur(gray, _half_uniform(rgb, 0, MAX_BLUR, generator))
     low, high = GAMMA
-    power = _uniform(rgb, math.log(low), math.log(high), generator) * _chance(rgb, 0.5, generator)
-    gray = gray.clamp(min=1e-4) ** power.exp()
+    log_gamma = _half_uniform(rgb, math.log(low), math.log(high), generator)
+    gray = gray.clamp(min=1e-4) ** log_gamma.exp()
     noise = torch.randn(gray.shape, generator=generator).to(gray.device)
-    gray = gray + noise * _uniform(rgb, 0, GRAIN, generator) * _chance(rgb, 0.5, generator)
-    faded = _chance(rgb, 0.5, generator)
-    black, white = _uniform(rgb, 0, FADING, generator) * faded, 1 - _uniform(rgb, 0, FADING, generator) * faded
+    gray = gray + noise * _half_uniform(rgb, 0, MAX_GRAIN, generator)
+    faded = _bernoulli(rgb, 0.5, generator)
+    black = _uniform(rgb, 0, MAX_FADING, generator) * faded
+    white = 1 - _uniform(rgb, 0, MAX_FADING, generator) * faded
     gray = (black + (white - black) * gray).clamp(0, 1)
-    coded = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), _uniform(rgb, *QUALITY, generator).flatten())
-    gray = torch.where(_chance(rgb, 0.5, generator) > 0, coded[:, :1], gray)
-    worn, _ = split(gray.expand(-1, 3, -1, -1))
-    return torch.where(chosen > 0, join(worn, ab), rgb)
+    quality = _uniform(rgb, *JPEG_QUALITY, generator).flatten()
+    compressed = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), quality)
+    gray = torch.where(_bernoulli(rgb, 0.5, generator) > 0, compressed[:, :1], gray)
+    L, _ = split(gray.expand(-1, 3, -1, -1))
+    return torch.where(chosen > 0, join(L, ab), rgb)
 
 
-def _film(rgb: Tensor, old: Tensor) -> Tensor:
-    """The gray (B, 1, H, W) of film between panchromatic (`old` (B, 1, 1, 1) is 0) and orthochromatic (1)."""
-    new, red_blind = rgb.new_tensor([LUMA, ORTHOCHROMATIC]).view(2, 1, 3, 1, 1)
-    return (rgb * torch.lerp(new, red_blind, old)).sum(dim=1, keepdim=True)
+def _to_gray(rgb: Tensor, orthochromatic: Tensor) -> Tensor:
+    """Return the gray values (B, 1, H, W) of a film between two types.
+
+    Args:
+        rgb: float (B, 3, H, W).
+        orthochromatic: (B, 1, 1, 1), from 0 (panchromatic film) to 1 (orthochromatic film).
+    """
+    start, end = rgb.new_tensor([LUMA_WEIGHTS, ORTHOCHROMATIC_WEIGHTS]).view(2, 1, 3, 1, 1)
+    return (rgb * torch.lerp(start, end, orthochromatic)).sum(dim=1, keepdim=True)
 
 
-def _blur(gray: Tensor, share: Tensor) -> Tensor:
-    """Gaussian blur with standard deviations `share` (B, 1, 1, 1) of the side."""
+def _blur(gray: Tensor, sigma: Tensor) -> Tensor:
+    """Apply a Gaussian blur; `sigma` (B, 1, 1, 1) is a share of the short side."""
     side = min(gray.shape[-2:])
-    kernel = 2 * round(2 * BLUR * side) + 3
-    return gaussian_blur2d(gray, kernel, (share * side).clamp(min=0.05).view(-1, 1).expand(-1, 2), "replicate")
+    kernel = 2 * round(2 * MAX_BLUR * side) + 3
+    return gaussian_blur2d(gray, kernel, (sigma * side).clamp(min=0.05).view(-1, 1).expand(-1, 2), "replicate")
 
 
 def _uniform(rgb: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, 1, 1) in [low, high)."""
+    """Draw (B, 1, 1, 1) from [low, high)."""
     return low + (high - low) * torch.rand(len(rgb), 1, 1, 1, generator=generator).to(rgb.device)
 
 
-def _chance(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, 1, 1): 1 with probability `share`, else 0."""
-    return (torch.rand(len(rgb), 1, 1, 1, generator=generator) < share).float().to(rgb.device)
+def _bernoulli(rgb: Tensor, p: float, generator: torch.Generator) -> Tensor:
+    """Draw (B, 1, 1, 1): 1 with probability `p`, else 0."""
+    return (torch.rand(len(rgb), 1, 1, 1, generator=generator) < p).float().to(rgb.device)
+
+
+def _half_uniform(rgb: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Draw (B, 1, 1, 1): uniform in [low, high) with probability 1/2, else 0."""
+    return _uniform(rgb, low, high, generator) * _bernoulli(rgb, 0.5, generator)

@@ -1,4 +1,4 @@
-"""Batches of photographs for Lightning: workers decode, the device augments."""
+"""The Lightning data module: worker processes decode photographs, the device augments them."""
 
 import hashlib
 import warnings
@@ -12,145 +12,160 @@ from torch.utils.data import DataLoader, DistributedSampler, default_collate
 
 from colorgan.data import augment
 from colorgan.data.aging import age
-from colorgan.data.pictures import Pictures
-from colorgan.data.source import Source
+from colorgan.data.dataset import ImageDataset
+from colorgan.data.source import ImageSource
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
-ROOM = 1.125  # training pictures are decoded so much larger than the net's square that a crop loses no detail
+DECODE_SCALE = 1.125  # size of decoded training images relative to the crops, so that a small crop keeps its detail
 
 
-class PhotographData(pl.LightningDataModule):
-    """Batches `{"rgb": float (B, 3, S, S) in [0, 1], "label": int64 (B,), "index": int64 (B,)}` to train and validate.
+class PhotographDataModule(pl.LightningDataModule):
+    """Data module of training and validation batches.
 
-    They leave the workers as uint8; crop, flip and the choice of colorful pictures happen on the device. All chance of
-    a batch comes from (seed, epoch, batch index, rank).
+    A batch is `{"rgb": float (B, 3, S, S) in [0, 1], "label": int64 (B,), "index": int64 (B,)}`. The workers return
+    uint8; the device crops, flips and ages the images and replaces near-gray ones. The randomness of a batch depends on
+    (seed, epoch, batch index, rank) alone.
 
     Args:
-        make_source: gives the source to train on (True) or to validate on (False); called once for each, when needed.
-        data: the experiment's `data` node.
-        seed: the experiment's.
+        make_source: returns the images to train on (True) or to validate on (False); called once for each, when needed.
+        data: the `data` node of the experiment.
+        seed: the seed of the experiment.
 
     Raises:
-        UserError: a number in `data` that makes no sense; no photograph can be read; too little shared memory.
+        UserError: a number in `data` is out of range. `setup` and the loaders raise it if no photograph can be read or
+            the cache does not fit into shared memory.
     """
 
-    def __init__(self, make_source: Callable[[bool], Source], data: Any, seed: int):
+    def __init__(self, make_source: Callable[[bool], ImageSource], data: Any, seed: int):
         super().__init__()
-        _check(data)
+        _validate(data)
         self.data = data
         self.seed = seed
         self._make_source = make_source
-        self._sources: dict[bool, Source] = {}
-        self._pictures: dict[bool, Pictures] = {}
-        self._left_out: Tensor | None = None  # bool, one for each training picture, on the batches' device
+        self._sources: dict[bool, ImageSource] = {}
+        self._datasets: dict[bool, ImageDataset] = {}
+        self._dropped: Tensor | None = None  # bool, per training image: replaced as near-gray; on the device
         self._reported = (0, 0)
 
     @property
     def classes(self) -> list[str]:
-        """The names of the classes, in the order of the labels."""
+        """Names of the classes, in the order of the labels."""
         return self.source(train=True).classes
 
-    def source(self, train: bool) -> Source:
-        """The pictures to train on, or to validate on."""
+    def source(self, train: bool) -> ImageSource:
+        """Return the images to train on, or to validate on."""
         if train not in self._sources:
             self._sources[train] = self._make_source(train)
         return self._sources[train]
 
     def prepare_data(self) -> None:
-        """Builds the sources where one process goes ahead of the others, so that a download happens once."""
+        """Build the sources. Lightning calls this in one process before the others, so that a download happens once."""
         self.source(train=True)
         self.source(train=False)
 
     def setup(self, stage: str | None = None) -> None:
-        """Makes the datasets of `stage` (all, if None)."""
-        # Two workers can be plenty, and a folder of five photographs needs none: nothing for the user to act upon.
+        """Make the datasets of `stage` (all of them, if None)."""
+        # Two workers can be enough, and a small folder needs none, so the warning asks for nothing useful.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         for train in (True, False) if stage in (None, "fit") else (False,):
             self._dataset(train)
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled by (seed, epoch); the last batch is left out if it is not full, unless it is the only one."""
+        """Return the training batches, shuffled by (seed, epoch).
+
+        An incomplete last batch is dropped, unless it is the only one.
+        """
         return self._loader(train=True)
 
     def val_dataloader(self) -> DataLoader:
-        """In order, all of it."""
+        """Return all validation batches, in order."""
         return self._loader(train=False)
 
-    def val_pictures(self, n: int) -> dict[str, Tensor]:
-        """The same `n` validation pictures each time, spread evenly over the set, as a batch on the CPU.
+    def sample_val_batch(self, n: int) -> dict[str, Tensor]:
+        """Return `n` validation images, spread evenly over the set, as one batch on the CPU.
 
-        Fewer, if the set has fewer.
+        They are the same each time; all of them, if the set has fewer than `n`.
         """
-        pictures = self._dataset(train=False)
-        n = min(n, len(pictures))
-        return _as_float(default_collate([pictures[i * len(pictures) // n] for i in range(n)]))
+        dataset = self._dataset(train=False)
+        return _collate(dataset, _evenly_spaced(n, len(dataset)))
 
-    def look(self, n: int) -> Iterator[dict[str, Tensor]]:
-        """Batches of `n` training pictures, spread evenly over the set (fewer, if it has fewer), as they are."""
-        pictures = self._dataset(train=True)
-        n = min(n, len(pictures))
-        for indices in torch.arange(n).split(self.data.batch_size):
-            yield _as_float(default_collate([pictures[i * len(pictures) // n] for i in indices.tolist()]))
+    def sample_train_batches(self, n: int) -> Iterator[dict[str, Tensor]]:
+        """Yield batches of `n` training images in total, spread evenly over the set and not augmented, on the CPU.
+
+        They are the same each time; all of them, if the set has fewer than `n`.
+        """
+        dataset = self._dataset(train=True)
+        indices = _evenly_spaced(n, len(dataset))
+        for start in range(0, len(indices), self.data.batch_size):
+            yield _collate(dataset, indices[start : start + self.data.batch_size])
 
     def fingerprint(self) -> str:
-        """A digest of the training pictures' names, order and size."""
+        """Return a digest of the names, order and size of the training images."""
         source = self.source(train=True)
         names = "\0".join([str(self.data.size), *(source.name(i) for i in range(len(source)))])
         return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
 
     @property
     def train_count(self) -> int:
-        """How many pictures there are to train on."""
+        """Number of training images."""
         return len(self.source(train=True))
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """Turns a uint8 batch into what the nets see; augments it while training."""
+        """Convert a uint8 batch to float, and augment it while training."""
         if not (self.trainer and self.trainer.training):
-            return _as_float(batch)
-        # The loop counts a batch as ready after this hook, so that here the count is the batch's own index.
+            return _to_float(batch)
+        # The loop counts a batch as ready after this hook, so the count is the index of this batch.
         index = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         seed = seed_of(self.seed, self.trainer.current_epoch, index, self.trainer.global_rank)
         return self.augment(batch, torch.Generator().manual_seed(seed))
 
     def augment(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """A uint8 batch of training pictures, with near-gray ones replaced, cropped, flipped and aged."""
+        """Augment a uint8 training batch: replace near-gray images, then crop, flip and age.
+
+        Args:
+            batch: with "rgb" uint8 (B, 3, H, W).
+            generator: on the CPU.
+
+        Returns:
+            the batch, with "rgb" float (B, 3, S, S) in [0, 1].
+        """
         if self.data.near_gray > 0:
-            batch = self._leave_out_near_gray(batch)
-        rgb = augment.random_resized_crop(_as_float(batch)["rgb"], self.data.size, self.data.smallest_crop, generator)
-        rgb = augment.flip(rgb, generator) if self.data.flip else rgb
+            batch = self._replace_near_gray(batch)
+        rgb = augment.random_resized_crop(_to_float(batch)["rgb"], self.data.size, self.data.smallest_crop, generator)
+        rgb = augment.random_horizontal_flip(rgb, generator) if self.data.flip else rgb
         return {**batch, "rgb": age(rgb, self.data.aging, generator) if self.data.aging else rgb}
 
     def report(self) -> str | None:
-        """One line on files that could not be read and pictures left out so far; None if there is nothing new."""
-        broken = [name for pictures in self._pictures.values() for name in pictures.broken_names()]
-        gray = 0 if self._left_out is None else int(self._left_out.sum())
+        """Return one line about the unreadable files and near-gray images so far; None if there is nothing new."""
+        broken = [name for dataset in self._datasets.values() for name in dataset.broken_names()]
+        gray = 0 if self._dropped is None else int(self._dropped.sum())
         if (len(broken), gray) == self._reported:
             return None
         self._reported = (len(broken), gray)
         parts = []
         if broken:
             some = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
-            parts.append(f"{_count(len(broken), 'file')} could not be read: {some}")
+            parts.append(f"{_plural(len(broken), 'file')} could not be read: {some}")
         if gray:
-            parts.append(f"{_count(gray, 'near-gray picture')} left out of training")
+            parts.append(f"{_plural(gray, 'near-gray picture')} left out of training")
         return "data: " + "; ".join(parts)
 
-    def _dataset(self, train: bool) -> Pictures:
-        if train not in self._pictures:
-            size = round(ROOM * self.data.size) if train and self.data.smallest_crop < 1 else self.data.size
-            pictures = Pictures(self.source(train), size, self.data.cache, self._workers())
-            pictures[0]  # if no photograph at all can be read, it is said here, not by a worker with its traceback
-            self._pictures[train] = pictures
-        return self._pictures[train]
+    def _dataset(self, train: bool) -> ImageDataset:
+        if train not in self._datasets:
+            size = round(DECODE_SCALE * self.data.size) if train and self.data.smallest_crop < 1 else self.data.size
+            dataset = ImageDataset(self.source(train), size, self.data.cache, self._num_workers())
+            dataset[0]  # raises here if no photograph can be read, and not in a worker, with its traceback
+            self._datasets[train] = dataset
+        return self._datasets[train]
 
     def _loader(self, train: bool) -> DataLoader:
-        pictures = self._dataset(train)
+        dataset = self._dataset(train)
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = DistributedSampler(pictures, replicas, rank, shuffle=train, seed=self.seed)
-        workers = self._workers()
-        return _LateLoader(
-            pictures,
+        sampler = DistributedSampler(dataset, replicas, rank, shuffle=train, seed=self.seed)
+        workers = self._num_workers()
+        return _LazyDataLoader(
+            dataset,
             batch_size=self.data.batch_size,
             sampler=sampler,
             drop_last=train and len(sampler) >= self.data.batch_size,
@@ -159,44 +174,56 @@ class PhotographData(pl.LightningDataModule):
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
 
-    def _workers(self) -> int:
-        """As many as asked for, up to the processors that this process may use: more are slower, and torch warns."""
+    def _num_workers(self) -> int:
+        """Return `data.workers`, limited to the CPUs of this process: more would be slower, and torch would warn."""
         return min(self.data.workers, torch._utils.cpu_count() or 1)
 
-    def _leave_out_near_gray(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _replace_near_gray(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         gray = augment.near_gray(batch["rgb"], self.data.near_gray)
-        if self._left_out is None:
-            self._left_out = torch.zeros(len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
-        self._left_out[batch["index"]] |= gray & ~gray.all()
-        chosen = augment.without(gray)
-        return {key: value[chosen] for key, value in batch.items()}
+        if self._dropped is None:
+            self._dropped = torch.zeros(len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
+        self._dropped[batch["index"]] |= gray & ~gray.all()
+        indices = augment.replacement_indices(gray)
+        return {key: value[indices] for key, value in batch.items()}
 
 
-class _LateLoader(DataLoader):
-    """Begins an epoch at its first batch.
+class _LazyDataLoader(DataLoader):
+    """DataLoader that starts its workers at the first `next()` instead of at `iter()`.
 
-    A resuming Trainer calls `iter()` before it tells the sampler the epoch: workers would begin with that of epoch 0.
+    A Trainer that resumes calls `iter()` before it sets the epoch of the sampler, so the workers would start with the
+    order of epoch 0.
     """
 
     def __iter__(self) -> Iterator[Any]:
         yield from super().__iter__()
 
 
-def _check(data: Any) -> None:
+def _validate(data: Any) -> None:
     for key in ("size", "batch_size"):
         if getattr(data, key) < 1:
             raise UserError(f"data.{key}={getattr(data, key)}: needs at least 1")
     if data.workers < 0:
-        raise UserError(f"data.workers={data.workers}: 0 decodes in the training process, more in as many others")
+        raise UserError(f"data.workers={data.workers}: must be 0 (decode in the training process) or more")
     if not 0 < data.smallest_crop <= 1:
         raise UserError(f"data.smallest_crop={data.smallest_crop}: a share of the area above 0, and at most 1")
     if not 0 <= data.aging <= 1:
         raise UserError(f"data.aging={data.aging}: a share of the pictures, from 0 to 1")
 
 
-def _as_float(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def _evenly_spaced(n: int, length: int) -> list[int]:
+    """Return `n` indices in [0, length), evenly spaced; all of them, if `length` is smaller."""
+    n = min(n, length)
+    return [i * length // n for i in range(n)]
+
+
+def _collate(dataset: ImageDataset, indices: list[int]) -> dict[str, Tensor]:
+    return _to_float(default_collate([dataset[i] for i in indices]))
+
+
+def _to_float(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Scale "rgb" from uint8 in [0, 255] to float in [0, 1]."""
     return {**batch, "rgb": batch["rgb"].float() / 255}
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _plural(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

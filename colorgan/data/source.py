@@ -1,4 +1,4 @@
-"""What the data module asks of a dataset, and the plain case: photographs that are files."""
+"""The interface of a dataset, and the base class of those whose images are files."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,54 +9,72 @@ from colorgan.errors import UserError
 from colorgan.imaging import images
 
 
-class Source(Protocol):
-    """A dataset: numbered photographs with labels.
+class ImageSource(Protocol):
+    """An indexed set of images with class labels.
 
-    Its constructor takes `root` (a folder or None), `train` (which half of the split) and its own arguments, whose
-    defaults and annotations are the keys of `data:` in an experiment.
+    The constructor takes `root` (a folder or None), `train` (which split) and arguments of its own. The names,
+    annotations and defaults of the latter become keys of `data:` in an experiment.
     """
 
     classes: list[str]
 
     def __len__(self) -> int:
-        """How many photographs."""
+        """Return the number of images."""
 
     def label(self, index: int) -> int:
-        """The place of the photograph's class in `classes`."""
+        """Return the image's class, as an index into `classes`."""
 
     def name(self, index: int) -> str:
-        """What to call the photograph in a message: its path, where it has one."""
+        """Return the name of the image for messages: its path, if it has one."""
 
     def load(self, index: int, size: int) -> np.ndarray:
-        """The photograph's square center as uint8 (3, size, size); UserError where it cannot be read."""
+        """Return the center square of the image, resized to uint8 (3, size, size).
+
+        Raises:
+            UserError: the image cannot be read.
+        """
 
 
-class Files:
-    """Photographs in files below one folder: all of a Source but its labels."""
+class FileSource:
+    """Base class of sources whose images are files below one folder; a subclass adds `label`.
+
+    Args:
+        root: the folder.
+        names: paths of the files, relative to `root`.
+        classes: names of the classes, in the order of the labels.
+    """
 
     def __init__(self, root: Path, names: list[str], classes: list[str]):
         self.root = root
-        self.names = names  # relative to `root`
+        self.names = names
         self.classes = classes
 
     def __len__(self) -> int:
-        """How many photographs."""
+        """Return the number of files."""
         return len(self.names)
 
     def name(self, index: int) -> str:
-        """The file's path."""
+        """Return the path of the file."""
         return str(self.root / self.names[index])
 
     def load(self, index: int, size: int) -> np.ndarray:
-        """The photograph's square center as uint8 (3, size, size); UserError where it cannot be read."""
+        """Return the center square of the image, resized to uint8 (3, size, size).
+
+        Raises:
+            UserError: the image cannot be read.
+        """
         return images.thumbnail(self.root / self.names[index], size)
 
 
-def folder_of(root: str | Path | None, purpose: str) -> Path:
-    """`root` as a path.
+def require_root(root: str | Path | None, purpose: str) -> Path:
+    """Return `root` as a path, with ~ expanded.
+
+    Args:
+        root: the value of `data.root`.
+        purpose: what the folder is for, for the error message.
 
     Raises:
-        UserError: it is not set; `purpose` says what for it should be.
+        UserError: `root` is None.
     """
     if root is None:
         raise UserError(f"data.root is not set: name {purpose}, as in data.root=path/to/folder")

@@ -1,7 +1,7 @@
 """Every discriminator by its name in an experiment.
 
-A discriminator maps what its `look` sees of Lab (B, 3, H, W) to logits: whatever it does not learn is in `look`, so
-that one look serves both of a GAN's steps.
+A discriminator maps its input features to logits. `features` returns these for Lab (B, 3, H, W): a list of tensors that
+depend on nothing that is learned, so that both steps of a GAN can share them.
 """
 
 from colorgan.discriminators.compact import Compact

@@ -33,12 +33,12 @@ class Compact(nn.Module):
             dcgan_conv(nn.Conv2d(4 * width, 1, 3, padding=1), "spectral"),
         )
 
-    def look(self, lab: Tensor) -> list[Tensor]:
-        """Lab (B, 3, H, W) -> what `forward` judges."""
+    def features(self, lab: Tensor) -> list[Tensor]:
+        """Return the input features of `forward` for Lab (B, 3, H, W)."""
         x = pad_up(scale_lab(lab), 4 * SHRINK)
         lightness, color = F.pixel_unshuffle(x[:, :1], SHRINK), F.avg_pool2d(x[:, 1:], SHRINK)
         return [torch.cat([lightness, color], dim=1)]
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """What `look` gives -> logits (B, 1, H/16, W/16)."""
+        """Map what `features` returns to logits (B, 1, H/16, W/16)."""
         return self.layers(*maps)

@@ -35,10 +35,10 @@ class PatchGAN(nn.Module):
             dcgan_conv(nn.Conv2d(8 * width, 1, 4), plain),
         )
 
-    def look(self, lab: Tensor) -> list[Tensor]:
-        """Lab (B, 3, H, W) -> what `forward` judges."""
+    def features(self, lab: Tensor) -> list[Tensor]:
+        """Return the input features of `forward` for Lab (B, 3, H, W)."""
         return [scale_lab(lab)]
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """What `look` gives -> logits (B, 1, H/8, W/8)."""
+        """Map what `features` returns to logits (B, 1, H/8, W/8)."""
         return self.layers(*maps)

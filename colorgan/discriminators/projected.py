@@ -43,14 +43,14 @@ class Projected(nn.Module):
         self.body.eval()
         return self
 
-    def look(self, lab: Tensor) -> list[Tensor]:
-        """Lab (B, 3, H, W) -> the feature maps that `forward` judges, the largest first."""
+    def features(self, lab: Tensor) -> list[Tensor]:
+        """Return the feature maps of the body for Lab (B, 3, H, W), the input of `forward`, the largest first."""
         small = F.interpolate(lab, (self.size, self.size), mode="bilinear", antialias=True)
         seen = standardize_rgb(join_unbounded(small[:, :1], small[:, 1:]), self.body.pretrained_cfg)
         return self.body.forward_intermediates(seen, indices=LEVELS, intermediates_only=True)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """What `look` gives -> logits (B, 4, h, w), one channel for each feature map, of the size of the largest."""
+        """Map what `features` returns to logits (B, 4, h, w), one channel a feature map, of the size of the largest."""
         logits = [critic(features) for critic, features in zip(self.critics, maps, strict=True)]
         # Repeating the logits of small maps gives each map the same say in a mean.
         return torch.cat([F.interpolate(each, logits[0].shape[-2:], mode="nearest-exact") for each in logits], dim=1)

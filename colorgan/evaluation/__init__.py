@@ -1,1 +1,1 @@
-"""How good colored pictures are: what is judged, by which metrics, and how surely."""
+"""Evaluation of colorizers: what is evaluated, on which pictures, and how results are reported."""

@@ -1,4 +1,4 @@
-"""One evaluation from start to end: what is judged, measured, summed up and shown."""
+"""A whole evaluation: dataset and predictors in, results and gallery out."""
 
 import os
 from collections.abc import Callable
@@ -7,60 +7,86 @@ from typing import Any
 
 import torch
 
-from colorgan.data.source import Source
-from colorgan.evaluation import gallery
-from colorgan.evaluation.colors import look
-from colorgan.evaluation.judges import Judges
-from colorgan.evaluation.judging import Judged, floors, judge
-from colorgan.evaluation.page import Shown
-from colorgan.evaluation.painters import Painter
-from colorgan.evaluation.results import summarize
+from colorgan.data.source import ImageSource
+from colorgan.evaluation.dataset import color_statistics
+from colorgan.evaluation.gallery import GalleryRow, choose_rows, make_gallery
+from colorgan.evaluation.predictors import Predictor, make_baselines
+from colorgan.evaluation.results import as_rows, summarize
+from colorgan.evaluation.scoring import Scores, score
+from colorgan.metrics.networks import FeatureNetworks
 
 
 @dataclass
 class Evaluation:
-    """What came out."""
+    """What an evaluation returns."""
 
-    results: dict[str, Any]  # of `results.summarize`
-    judged: Judged
-    names: list[str]  # of the judged pictures
-    shown: list[Shown]
+    results: dict[str, Any]  # from `results.summarize`
+    scores: Scores
+    names: list[str]  # of the measured pictures
+    gallery: list[GalleryRow]
 
 
 def evaluate(
-    source: Source, root: str, painters: list[Painter], judges: Judges, size: int, progress: Callable[[int], None]
+    dataset: ImageSource,
+    root: str,
+    predictors: list[Predictor],
+    networks: FeatureNetworks,
+    size: int,
+    progress: Callable[[int], None],
 ) -> Evaluation:
-    """Judges the painters and the floors on all pictures of a source.
+    """Evaluate predictors, and the baselines before them, on all pictures of a dataset.
 
     Args:
-        source: the true pictures.
-        root: what to call the source.
-        painters: the systems.
-        judges: the networks that judge.
-        size: side in pixels of the squares that are judged.
+        dataset: the true pictures.
+        root: what results call the dataset.
+        predictors: what is evaluated.
+        networks: the networks that metrics need.
+        size: side in pixels of the evaluated squares.
         progress: called with the number of pictures done.
 
     Raises:
-        UserError: as `judging.judge`.
+        UserError: as `scoring.score`.
     """
-    colors = look(source, size)
-    painters = [*floors(colors), *painters]
-    judged = judge(source, painters, colors, size, judges, progress)
+    statistics = color_statistics(dataset, size)
+    predictors = [*make_baselines(statistics.mean_ab), *predictors]
+    scores = score(dataset, predictors, statistics, size, networks, progress)
     data = {
         "root": root,
         "size": size,
         "resized": "the square center of each picture, scaled to the size (bicubic), at 8 bits",
         "prior": "the colors of all readable true pictures, each the nearest of 313 bins",
-        "mean_ab": [round(float(value), 3) for value in colors.mean],
+        "mean_ab": [round(float(value), 3) for value in statistics.mean_ab],
         "nproc": os.cpu_count(),
         "torch": torch.__version__,
     }
-    results = summarize(judged, data, judges.why)
-    shown = gallery.paint(judged, source, painters, size, gallery.choose(judged))
-    return Evaluation(results, judged, _shortened([source.name(row) for row in judged.rows]), shown)
+    results = summarize(scores, data, networks.missing)
+    gallery = make_gallery(scores, dataset, predictors, size, choose_rows(scores))
+    return Evaluation(results, scores, _relative([dataset.name(index) for index in scores.indices]), gallery)
 
 
-def _shortened(names: list[str]) -> list[str]:
-    """The names without the folders that all have in common."""
-    common = os.path.commonpath(map(os.path.dirname, names))
-    return [name.removeprefix(common).removeprefix(os.sep) for name in names]
+def log_to_wandb(evaluation: Evaluation, project: str) -> None:
+    """Log table, gallery and means as a new run of a project of Weights & Biases.
+
+    The run is online where an API key is known, else offline; WANDB_MODE overrides this.
+    """
+    import wandb
+
+    # Without an API key, wandb.init in online mode asks for one or fails.
+    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
+    columns, *rows = as_rows(evaluation.results)
+    names = list(evaluation.gallery[0].pictures)
+    with wandb.init(project=project, job_type="evaluate", config=evaluation.results["data"], mode=mode) as run:
+        for name, values in evaluation.results["systems"].items():
+            means = {key: value["mean"] for key, value in values.items() if value["mean"] is not None}
+            run.summary.update({f"evaluation/{name}/{key}": mean for key, mean in means.items()})
+        pictures = wandb.Table(columns=["picture", *names])
+        for row in evaluation.gallery:
+            versions = [wandb.Image(row.pictures[name].permute(1, 2, 0).numpy()) for name in names]
+            pictures.add_data(evaluation.names[row.position], *versions)
+        run.log({"evaluation/table": wandb.Table(columns=columns, data=rows), "evaluation/gallery": pictures})
+
+
+def _relative(paths: list[str]) -> list[str]:
+    """Return the paths relative to the deepest folder that contains all of them."""
+    common = os.path.commonpath(map(os.path.dirname, paths))
+    return [path.removeprefix(common).removeprefix(os.sep) for path in paths]

@@ -1,50 +1,69 @@
-"""Which pictures the page shows, and what every system makes of them."""
+"""The gallery of an evaluation: which pictures it shows, and their colored versions."""
 
 import itertools
+from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from colorgan.data.source import Source
-from colorgan.evaluation.judging import Judged
-from colorgan.evaluation.page import Shown
-from colorgan.evaluation.painters import FLOORS, TRUTH, Painter, to_bytes
-from colorgan.evaluation.reading import batches
+from colorgan.data.source import ImageSource
+from colorgan.evaluation.dataset import read_batches
+from colorgan.evaluation.predictors import BASELINES, TRUTH, Predictor, to_uint8
+from colorgan.evaluation.scoring import Scores
 
-SHOWN = 96  # pictures in the gallery
-SIDE = 128  # pixels of their squares, at most
-ENDS = 4  # the best and the worst so many of each system by each of these
-EXTREMES = ("ab_error", "ciede2000", "colorfulness")
+MAX_ROWS = 96
+MAX_SIDE = 128  # pixels of the pictures
+EXTREMES = 4  # so many best and so many worst pictures of each predictor are shown, by each of these metrics
+EXTREME_METRICS = ("ab_error", "ciede2000", "colorfulness")
 
 
-def choose(judged: Judged) -> list[int]:
-    """The pictures to show, as places among the judged ones: the best and worst of the systems, and an even spread."""
-    count = len(judged.rows)
-    chosen: dict[int, None] = {}
-    systems = [name for name in judged.scores if name not in (*FLOORS, TRUTH)]
-    for metric, name in itertools.product(EXTREMES, systems):
-        if len(chosen) < SHOWN // 2:
-            order = judged.scores[name][metric].argsort(kind="stable").tolist()
-            chosen.update(dict.fromkeys(order[:ENDS] + order[-ENDS:]))
-    rest = [place for place in range(count) if place not in chosen]
-    free = min(SHOWN - len(chosen), len(rest))
+@dataclass(frozen=True)
+class GalleryRow:
+    """One picture in all its versions."""
+
+    position: int  # among the measured pictures
+    pictures: dict[str, Tensor]  # predictor or TRUTH, in the order of the columns -> uint8 (3, S, S)
+
+
+def choose_rows(scores: Scores) -> list[int]:
+    """Choose the pictures to show: the best and worst of each predictor, and the rest evenly spread.
+
+    Returns:
+        At most 96 positions among the measured pictures, ascending.
+    """
+    count = len(scores.indices)
+    chosen: dict[int, None] = {}  # a set that keeps its order
+    per_picture = scores.per_picture()
+    names = [name for name in per_picture if name not in (*BASELINES, TRUTH)]
+    for metric, name in itertools.product(EXTREME_METRICS, names):
+        if len(chosen) < MAX_ROWS // 2:
+            order = per_picture[name][metric].argsort(kind="stable").tolist()
+            chosen.update(dict.fromkeys(order[:EXTREMES] + order[-EXTREMES:]))
+    rest = [position for position in range(count) if position not in chosen]
+    free = min(MAX_ROWS - len(chosen), len(rest))
     return sorted([*chosen, *(rest[i * len(rest) // free] for i in range(free))])
 
 
-def paint(judged: Judged, source: Source, painters: list[Painter], size: int, places: list[int]) -> list[Shown]:
-    """The pictures at `places` among the judged ones in all their versions: gray, each system, truth."""
-    place_of = {judged.rows[place]: place for place in places}
-    shown = []
-    for rows, rgb in batches(source, list(place_of), size, lambda problem: None):
-        columns = {painter.name: painter.paint(rows, rgb) for painter in painters} | {TRUTH: list(rgb)}
-        for i, row in enumerate(rows):
-            shown.append(Shown(place_of[row], {name: _small(pictures[i]) for name, pictures in columns.items()}))
-    return shown
+def make_gallery(
+    scores: Scores, dataset: ImageSource, predictors: list[Predictor], size: int, positions: list[int]
+) -> list[GalleryRow]:
+    """Color the pictures at `positions` among the measured ones once more, at most 128 px wide.
+
+    They were not kept while they were measured, as it was not known then which are the best and the worst.
+    """
+    position_of = {scores.indices[position]: position for position in positions}
+    rows = []
+    for indices, rgb in read_batches(dataset, list(position_of), size, lambda problem: None):
+        columns = {predictor.name: predictor.predict(indices, rgb) for predictor in predictors} | {TRUTH: list(rgb)}
+        for i, index in enumerate(indices):
+            pictures = {name: _shrink(column[i]) for name, column in columns.items()}
+            rows.append(GalleryRow(position_of[index], pictures))
+    return rows
 
 
-def _small(picture: torch.Tensor) -> torch.Tensor:
-    """At most SIDE pixels, uint8 (3, S, S)."""
-    if picture.shape[-1] <= SIDE:
+def _shrink(picture: Tensor) -> Tensor:
+    """Scale uint8 (3, S, S) down to at most MAX_SIDE pixels."""
+    if picture.shape[-1] <= MAX_SIDE:
         return picture
-    small = F.interpolate(picture[None].float() / 255, (SIDE, SIDE), mode="bicubic", antialias=True)
-    return to_bytes(small[0])
+    small = F.interpolate(picture[None].float() / 255, (MAX_SIDE, MAX_SIDE), mode="bicubic", antialias=True)
+    return to_uint8(small[0])

@@ -1,47 +1,44 @@
-"""The results as one HTML file that needs no network: the table, the distributions and the pictures.
+"""The results as one self-contained HTML file: the table, the distributions and the gallery.
 
-All that needs to know a metric (orders, digits, bins) happens here; the JavaScript of page.html only shows it.
+Whatever depends on a metric (orders, digits, bins) is computed here; the JavaScript of page.html only displays it.
 """
 
 import base64
 import hashlib
 import io
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from colorgan.evaluation.definitions import METRICS, number
+from colorgan.evaluation.gallery import GalleryRow
+from colorgan.evaluation.predictors import BASELINES, TRUTH
+from colorgan.metrics.registry import METRICS
 
-FLOORS = 2  # the first systems are no systems: gray and the mean color
-BINS = 40
-QUALITY = 88
-BETTER = {"higher": "↑", "lower": "↓", "near": "≈"}
-SAID = {"higher": "higher is better", "lower": "lower is better", "near": "nearer to the truth's is better"}
+BINS = 40  # of a distribution
+JPEG_QUALITY = 88
+ARROWS = {"higher": "↑", "lower": "↓", "near": "≈"}
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "near": "nearer to the truth's is better"}
 
-Scores = dict[str, dict[str, np.ndarray]]  # system -> metric -> (N,), a value for each picture
-
-
-class Shown(NamedTuple):
-    """One row of the gallery."""
-
-    row: int  # place of the picture in `names` and in the arrays of scores
-    pictures: dict[str, Tensor]  # gray, each system and truth, in the order of the columns: uint8 (3, S, S)
+PictureScores = dict[str, dict[str, np.ndarray]]  # system or TRUTH -> metric -> (N,), from `Scores.per_picture`
 
 
-def write_page(path: Path, results: dict[str, Any], names: list[str], scores: Scores, gallery: list[Shown]) -> None:
-    """Writes the results as one HTML file with everything in it.
+def write_page(
+    path: Path, results: dict[str, Any], names: list[str], scores: PictureScores, gallery: list[GalleryRow]
+) -> None:
+    """Write the results as one self-contained HTML file.
 
     Args:
-        path: the file; its folder is there.
-        results: the evaluator's JSON: `data`, `systems` (the two floors first), `truth` and `notes`.
-        names: N names of pictures.
-        scores: system -> metric -> (N,) values, finite; those of "truth", too, where they are known: pictures are
-            sorted by a `near` metric through them, else through the mean of `truth`.
+        path: the file; its folder must exist.
+        results: from `results.summarize`, the two baselines first among its systems.
+        names: names of the N measured pictures.
+        scores: finite values of each picture. By a metric whose `better` is "near", pictures are sorted by their
+            distance to the value of their true picture or, where `scores` has none, to the mean of the true pictures.
         gallery: the pictures to show; all rows have the same columns.
 
     Raises:
@@ -51,28 +48,28 @@ def write_page(path: Path, results: dict[str, Any], names: list[str], scores: Sc
     environment = jinja2.Environment(
         loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["digest"] = _digest
+    environment.filters["digest"] = _csp_digest
     systems, truth = results["systems"], results["truth"]
     columns = [metric for metric in METRICS if any(_mean(means, metric) is not None for means in systems.values())]
-    judged = [metric for metric in columns if any(metric in values for values in scores.values())]
+    per_picture = [metric for metric in columns if any(metric in values for values in scores.values())]
     html = environment.get_template("page.html").render(
         results=results,
         metrics=METRICS,
-        better=BETTER,
-        said=SAID,
-        floors=FLOORS,
+        arrows=ARROWS,
+        directions=DIRECTIONS,
+        first_system=len(BASELINES),
         columns=columns,
-        judged=judged,
+        per_picture=per_picture,
         table=_table(columns, systems, truth),
         missing=_missing(systems),
-        strips=[name for name in (*systems, "truth") if name in scores],
-        gallery=[(names[shown.row], _embed_all(shown.pictures)) for shown in gallery],
+        strips=[name for name in (*systems, TRUTH) if name in scores],
+        gallery=[(names[row.position], _embed_all(row.pictures)) for row in gallery],
         data={
             "orders": {metric: _order_systems(metric, systems, truth) for metric in columns},
-            "metrics": {metric: _picture_data(metric, scores, truth, gallery) for metric in judged},
+            "metrics": {metric: _picture_data(metric, scores, truth, gallery) for metric in per_picture},
         },
     )
-    # A file name may hold bytes that are no text.
+    # Names of files may hold bytes that are not UTF-8.
     path.write_text(html, encoding="utf-8", errors="replace")
 
 
@@ -81,14 +78,14 @@ def _mean(means: dict[str, dict], metric: str) -> float | None:
 
 
 def _badness(metric: str, values: np.ndarray, truth: np.ndarray | float | None) -> np.ndarray:
-    """What a metric sorts by, the best first; nan where it is near to a truth that is unknown."""
+    """Return what a metric sorts by, the best first; nan where it should be near to an unknown truth."""
     if METRICS[metric].better == "near":
         return np.abs(values - (np.nan if truth is None else truth))
     return -values if METRICS[metric].better == "higher" else values
 
 
 def _system_badness(metric: str, systems: dict, truth: dict) -> np.ndarray:
-    """(systems,); infinite where a system has no value."""
+    """Return what systems are sorted by, (systems,); infinite where a system has no value."""
     means = [_mean(values, metric) for values in systems.values()]
     badness = _badness(metric, np.array([np.nan if mean is None else mean for mean in means]), _mean(truth, metric))
     return np.where([mean is None for mean in means], np.inf, badness)
@@ -99,30 +96,32 @@ def _order_systems(metric: str, systems: dict, truth: dict) -> list[int]:
 
 
 def _table(columns: list[str], systems: dict, truth: dict) -> list[dict]:
-    """A dict a row: `name`, `kind`, and `cells` with text, interval, why there is no value, and kind."""
+    """Return a dict per row: `name`, `kind`, and `cells` with text, interval, why there is no value, and kind."""
+    first = len(BASELINES)  # a baseline is never marked as the best
     best = {}
     for metric in columns:
-        badness = _system_badness(metric, systems, truth)[FLOORS:]
+        badness = _system_badness(metric, systems, truth)[first:]
         best[metric] = np.isfinite(badness) & (badness == badness.min(initial=np.inf))
     rows = []
     for i, (name, means) in enumerate(systems.items()):
-        cells = [_cell(metric, means.get(metric), i >= FLOORS and best[metric][i - FLOORS]) for metric in columns]
-        rows.append({"name": name, "kind": "floor" if i < FLOORS else "system", "cells": cells})
+        cells = [_cell(metric, means.get(metric), i >= first and best[metric][i - first]) for metric in columns]
+        rows.append({"name": name, "kind": "floor" if i < first else "system", "cells": cells})
     if any(_mean(truth, metric) is not None for metric in columns):
-        rows.append({"name": "truth", "kind": "truth", "cells": [_cell(m, truth.get(m)) for m in columns]})
+        rows.append({"name": TRUTH, "kind": "truth", "cells": [_cell(m, truth.get(m)) for m in columns]})
     return rows
 
 
 def _cell(metric: str, value: dict | None, best: bool = False) -> dict:
     if value is None or value["mean"] is None:
         return {"text": "-" if value else "", "interval": "", "why": (value or {}).get("why", ""), "kind": ""}
-    ends = [] if value["low"] is None else [number(metric, value[end]) for end in ("low", "high")]
+    show = METRICS[metric].format
+    ends = [] if value["low"] is None else [show(value[end]) for end in ("low", "high")]
     kind = "best" if best else ""
-    return {"text": number(metric, value["mean"]), "interval": " to ".join(ends), "why": "", "kind": kind}
+    return {"text": show(value["mean"]), "interval": " to ".join(ends), "why": "", "kind": kind}
 
 
 def _missing(systems: dict) -> list[tuple[str, str, str]]:
-    """Title, systems and reason of each metric without a value; no systems where all lack it."""
+    """Return title, systems and reason of each metric without a value; no systems where all lack it."""
     lacking = defaultdict(list)
     for name, means in systems.items():
         for metric in METRICS:
@@ -134,37 +133,37 @@ def _missing(systems: dict) -> list[tuple[str, str, str]]:
     ]
 
 
-def _picture_data(metric: str, scores: Scores, truth: dict, gallery: list[Shown]) -> dict:
-    """What the page shows of a metric: its label, distributions, and by system the gallery's values and orders."""
+def _picture_data(metric: str, scores: PictureScores, truth: dict, gallery: list[GalleryRow]) -> dict:
+    """Return what the page shows of a metric: label, distributions, and by system the gallery's values and orders."""
     known = {name: np.asarray(values[metric], float) for name, values in scores.items() if metric in values}
-    rows = np.array([shown.row for shown in gallery], int)
+    rows = np.array([row.position for row in gallery], int)
     data = METRICS[metric]
-    goal = known["truth"][rows] if "truth" in known else _mean(truth, metric)
+    goal = known[TRUTH][rows] if TRUTH in known else _mean(truth, metric)
     return {
-        "label": ", ".join(filter(None, (data.title, data.unit, SAID[data.better]))),
-        "values": {name: [number(metric, v) for v in values[rows]] for name, values in known.items()},
+        "label": ", ".join(filter(None, (data.title, data.unit, DIRECTIONS[data.better]))),
+        "values": {name: [data.format(v) for v in values[rows]] for name, values in known.items()},
         "orders": {
             name: np.argsort(_badness(metric, values[rows], goal), kind="stable").tolist()
             for name, values in known.items()
         },
-        **_distributions(metric, known),
+        **_distributions(known, data.format),
     }
 
 
-def _distributions(metric: str, known: dict[str, np.ndarray]) -> dict:
-    """Counts in BINS bins of a common range, and where the means lie in it, 0 to 1."""
+def _distributions(known: dict[str, np.ndarray], show: Callable[[float], str]) -> dict:
+    """Return counts in BINS bins of a common range, and where in it the means lie, 0 to 1."""
     low, high = _common_range(np.concatenate(list(known.values())))
     bars = {}
     for name, values in known.items():
         counts, _ = np.histogram(values.clip(low, high), BINS, (low, high))
         place = float(np.clip((values.mean() - low) / (high - low), 0, 1))
-        bars[name] = {"counts": counts.tolist(), "mean": round(place, 4), "text": number(metric, values.mean())}
-    return {"bars": bars, "ticks": [number(metric, tick) for tick in np.linspace(low, high, 5)]}
+        bars[name] = {"counts": counts.tolist(), "mean": round(place, 4), "text": show(values.mean())}
+    return {"bars": bars, "ticks": [show(tick) for tick in np.linspace(low, high, 5)]}
 
 
 def _common_range(values: np.ndarray) -> tuple[float, float]:
-    """Where all but a percent of the values lie; wider than 0 even where they are all the same."""
-    # One photograph without colors has a PSNR of 100: with it in the range, all others would share a few bins.
+    """Return the range of all but 1% of the values; never empty, even where they are all the same."""
+    # One photograph without color has a PSNR of 100: with it in the range, all others would share a few bins.
     for beyond in (0.5, 0):
         low, high = np.percentile(values, (beyond, 100 - beyond)).tolist()
         if high - low > 1e-6 * max(1, abs(low), abs(high)):
@@ -177,13 +176,13 @@ def _embed_all(pictures: dict[str, Tensor]) -> dict[str, str]:
 
 
 def _embed(picture: Tensor) -> str:
-    """uint8 (3, S, S) as a data URL: a JPEG with all of its color, where a WebP would keep a quarter."""
+    """Encode uint8 (3, S, S) as a data URL: a JPEG, as WebP always subsamples color."""
     file = io.BytesIO()
     array = np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy())
-    Image.fromarray(array).save(file, "JPEG", quality=QUALITY, subsampling="4:4:4", optimize=True)
+    Image.fromarray(array).save(file, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4", optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _digest(text: str) -> str:
-    """How a Content-Security-Policy names the one script, or style, that may run."""
+def _csp_digest(text: str) -> str:
+    """Return the hash by which a Content-Security-Policy allows a script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,89 +1,89 @@
-"""From one value a picture to the table: means with their intervals, as JSON, CSV, Markdown and text."""
+"""The results of an evaluation: summarized over pictures, and as JSON, CSV, text and Markdown."""
 
 import csv
 import json
-import math
 import os
+import re
+import statistics
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from colorgan.evaluation.predictors import BASELINES, TRUTH
+from colorgan.evaluation.scoring import Scores
+from colorgan.metrics.metric import Metric
+from colorgan.metrics.registry import METRICS
 
-from colorgan.evaluation.bootstrap import Interval, interval, normal_interval
-from colorgan.evaluation.definitions import METRICS, number
-from colorgan.evaluation.frechet import frechet_distance
-from colorgan.evaluation.judging import Judged
-from colorgan.evaluation.kernel import kernel_distance
-from colorgan.evaluation.painters import TRUTH
+LEADERBOARD = (  # the metrics that fit a README
+    "psnr",
+    "ssim",
+    "ab_error",
+    "ciede2000",
+    "auc",
+    "auc_rebalanced",
+    "colorfulness",
+    "lpips",
+    "fid",
+    "fid_classifier",
+    "top1",
+)
 
-OF_FEATURES = {"fid": "fid", "kid": "fid", "fid_classifier": "fid_classifier", "kid_classifier": "fid_classifier"}
-OF_TRUTH = ("colorfulness", "colorfulness_ddcolor", "top1")  # what the true pictures have a value of, too
-FEWEST = 10  # pictures that a covariance of features can be made of at all
 
-
-def summarize(judged: Judged, data: dict[str, Any], why: dict[str, str]) -> dict[str, Any]:
-    """The results of all systems.
+def summarize(scores: Scores, data: dict[str, Any], missing: dict[str, str]) -> dict[str, Any]:
+    """Summarize scores over pictures.
 
     Args:
-        judged: of `judging.judge`.
-        data: what was judged on, in words and numbers.
-        why: of each metric that nothing could compute, what was missing.
+        scores: from `scoring.score`.
+        data: what was evaluated on, for the reader.
+        missing: `FeatureNetworks.missing`, which gives the reason for each metric that was not computed.
 
     Returns:
-        {"data": data, "systems": {NAME: {METRIC: {"mean": x, "low": x, "high": x}}}, "truth": {METRIC: ...},
-        "notes": [...]}. A metric that could not be computed is null, with a "why". FID and KID come from 20 resamples.
+        {"data": data, "metrics": {METRIC: definition}, "systems": {NAME: {METRIC: {"mean": x, "low": x, "high": x}}},
+        "truth": {METRIC: ...}, "notes": [...]}. A metric that was not computed has null values and a "why".
     """
-    names = [name for name in judged.scores if name != TRUTH]
+    names = [name for name in scores.values if name != TRUTH]
     return {
-        "data": {**data, "pictures": len(judged.rows)},
+        "data": {**data, "pictures": len(scores.indices)},
         "metrics": {key: metric.definition for key, metric in METRICS.items()},
-        "systems": {name: {key: _result(judged, name, key, why) for key in METRICS} for name in names},
-        "truth": {key: _result(judged, TRUTH, key, why) for key in OF_TRUTH},
-        "notes": judged.problems,
+        "systems": {
+            name: {key: _result(scores, name, metric, missing) for key, metric in METRICS.items()} for name in names
+        },
+        "truth": {
+            key: _result(scores, TRUTH, metric, missing) for key, metric in METRICS.items() if metric.perfect is None
+        },
+        "notes": scores.problems,
     }
 
 
-def _result(judged: Judged, name: str, key: str, why: dict[str, str]) -> dict[str, Any]:
-    if key in why:
-        return {"mean": None, "low": None, "high": None, "why": why[key]}
-    count = len(judged.rows)
-    if key in OF_FEATURES and count < FEWEST:
-        return {"mean": None, "low": None, "high": None, "why": f"{count} pictures are too few; {FEWEST} are needed"}
-    return _interval(judged, name, key, count)._asdict()
-
-
-def _interval(judged: Judged, name: str, key: str, count: int) -> Interval:
-    if key in OF_FEATURES:
-        mine, true = (torch.from_numpy(judged.features[system][OF_FEATURES[key]]) for system in (name, TRUTH))
-        if key.startswith("kid"):
-            return normal_interval(lambda drawn: 1000 * kernel_distance(mine[drawn], true[drawn]), count, -math.inf)
-        return normal_interval(lambda drawn: frechet_distance(mine[drawn], true[drawn]), count, least=0.0)
-    if key == "auc_rebalanced":
-        sums, weights = judged.rebalanced[name], judged.weights
-        return interval(lambda counts: counts @ sums / (counts @ weights), count)
-    if key == "colorfulness_difference":
-        apart = judged.scores[name]["colorfulness"] - judged.scores[TRUTH]["colorfulness"]
-        return interval(lambda counts: np.abs(counts @ apart) / count, count)
-    values = judged.scores[name][key]
-    return interval(lambda counts: counts @ values / count, count)
+def _result(scores: Scores, name: str, metric: Metric, missing: dict[str, str]) -> dict[str, Any]:
+    count = len(scores.indices)
+    if metric.needs in missing:
+        why = missing[metric.needs]
+    elif count < metric.min_pictures:
+        why = f"{count} pictures are too few; {metric.min_pictures} are needed"
+    else:
+        truth = scores.values[TRUTH].get(metric.measure)
+        return metric.summarize(scores.values[name][metric.measure], truth)._asdict()
+    return {"mean": None, "low": None, "high": None, "why": why}
 
 
 def write_json(results: dict[str, Any], path: Path) -> None:
-    """Writes all results in one step: a kill leaves no half of a file."""
-    _write(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    """Write all results; an interruption leaves no partial file."""
+    temporary = path.with_name(path.name + ".tmp")
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    temporary.write_text(text, encoding="utf-8", errors="replace")  # names of files may hold bytes that are not UTF-8
+    os.replace(temporary, path)
 
 
 def write_csv(results: dict[str, Any], path: Path) -> None:
-    """One row a system, three columns a metric; what could not be computed is empty."""
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("w", newline="", encoding="utf-8", errors="replace") as file:
+    """Write one row per system with three columns per metric; an interruption leaves no partial file."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", newline="", encoding="utf-8", errors="replace") as file:
         csv.writer(file).writerows(as_rows(results))
-    os.replace(draft, path)
+    os.replace(temporary, path)
 
 
 def as_rows(results: dict[str, Any]) -> list[list[Any]]:
-    """The titles of the columns, and a row a system: its name, and of each metric the mean, low and high."""
+    """Format results as a header row and a row per system: name, and per metric mean, low and high or None."""
     rows = [["system", *(f"{key}{end}" for key in METRICS for end in ("", "_low", "_high"))]]
     for name, values in results["systems"].items():
         rows.append([name, *(values[key][part] for key in METRICS for part in ("mean", "low", "high"))])
@@ -91,28 +91,68 @@ def as_rows(results: dict[str, Any]) -> list[list[Any]]:
 
 
 def as_text(results: dict[str, Any]) -> str:
-    """A table for the terminal: one row a metric, one column a system, the mean and its interval."""
+    """Format results for the terminal: a row per metric and a column per system, means with their intervals."""
     systems = list(results["systems"])
     rows = [["", *systems, TRUTH]]
     for key, metric in METRICS.items():
         cells = [results["systems"][name][key] for name in systems] + [results["truth"].get(key)]
         if cells[0]["mean"] is not None:
             title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
-            rows.append([title, *(_cell(cell, key) for cell in cells)])
+            rows.append([title, *(_with_interval(cell, metric) for cell in cells)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     missing = {key: value["why"] for key, value in results["systems"][systems[0]].items() if "why" in value}
     return "\n".join([*lines, *(f"{METRICS[key].title}: none, {reason}" for key, reason in missing.items())])
 
 
-def _cell(cell: dict[str, Any] | None, key: str) -> str:
+def as_markdown(results: dict[str, Any], trained_on: dict[str, int], command: str) -> str:
+    """Format the main metrics for a README: a row per experiment, baselines first, the truth last, notes below.
+
+    Several seeds of one experiment form one row, with their mean and standard deviation.
+
+    Args:
+        results: from `summarize`.
+        trained_on: how many pictures each system was trained on, repeats counted.
+        command: the command line that made the results; it stands below the table.
+    """
+    systems = results["systems"]
+    columns = [key for key in LEADERBOARD if systems[BASELINES[0]][key]["mean"] is not None]
+    lines = [
+        f"| system | pictures trained on | {' | '.join(METRICS[key].title for key in columns)} |",
+        "|---" * (2 + len(columns)) + "|",
+    ]
+    for title, names in _group_seeds(systems).items():
+        cells = [_over_seeds([systems[name][key]["mean"] for name in names], METRICS[key]) for key in columns]
+        pictures = [trained_on[name] for name in names if name in trained_on]
+        lines.append(f"| {title} | {round(statistics.mean(pictures)):,} |" if pictures else f"| {title} | |")
+        lines[-1] += f" {' | '.join(cells)} |"
+    truth = [results["truth"].get(key) for key in columns]
+    cells = [
+        "" if cell is None or cell["mean"] is None else METRICS[key].format(cell["mean"])
+        for key, cell in zip(columns, truth, strict=True)
+    ]
+    lines.append(f"| {TRUTH} | | {' | '.join(cells)} |")
+    data = results["data"]
+    where = f"{data['pictures']} pictures at {data['size']} px; nproc {data['nproc']}, torch {data['torch']}."
+    notes = [f"- {note}" for note in results["notes"]]
+    return "\n".join([*lines, "", where, *notes, "", "```sh", command, "```", ""])
+
+
+def _with_interval(cell: dict[str, Any] | None, metric: Metric) -> str:
     if cell is None or cell["mean"] is None:
         return ""
-    mean, low, high = (number(key, cell[part]) for part in ("mean", "low", "high"))
+    mean, low, high = (metric.format(cell[part]) for part in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"
 
 
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".tmp")
-    draft.write_text(text, encoding="utf-8", errors="replace")  # a file name may hold bytes that are no text
-    os.replace(draft, path)
+def _group_seeds(systems: dict[str, Any]) -> dict[str, list[str]]:
+    """Group systems that are runs of one experiment with several seeds: title -> names."""
+    groups: dict[str, list[str]] = {}
+    for name in systems:
+        groups.setdefault(re.sub(r" seed \d+$", "", name), []).append(name)
+    return {f"{name}, {len(group)} seeds" if len(group) > 1 else group[0]: group for name, group in groups.items()}
+
+
+def _over_seeds(values: list[float], metric: Metric) -> str:
+    mean = metric.format(statistics.mean(values))
+    return f"{mean} ± {metric.format(statistics.stdev(values))}" if len(values) > 1 else mean

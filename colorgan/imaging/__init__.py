@@ -1,1 +1,1 @@
-"""Photographs: decoding and encoding files, pixels of any mode, and where outputs go."""
+"""Photographs: decoding and encoding of files, pixels of any mode, and the names of output files."""

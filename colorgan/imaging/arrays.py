@@ -1,4 +1,4 @@
-"""Pictures in memory: PIL images, arrays and tensors <-> lists of rgb tensors."""
+"""Pictures in memory: PIL images, arrays and tensors, converted to lists of RGB tensors and back."""
 
 from collections.abc import Callable
 
@@ -8,26 +8,27 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.errors import UserError
-from colorgan.imaging import pixels
+from colorgan.imaging import decoding, pixels
 
-_SLACK = 1e-3  # of floats beyond [0, 1]: resampling and half precision overshoot a little
+_SLACK = 1e-3  # how far floats may lie outside [0, 1]: resampling and half precision overshoot a little
 Pictures = Image.Image | np.ndarray | Tensor
 Repack = Callable[[list[Tensor]], Pictures]
 
 
 def unpack(pictures: Pictures) -> tuple[list[Tensor], Repack]:
-    """Takes pictures out of whatever holds them, and gives the way back for their colored versions.
+    """Convert pictures to a list of RGB tensors, and return the function that converts such a list back.
 
     Args:
         pictures: A PIL image of any mode; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); or a tensor (H, W),
-            (1, H, W), (3, H, W), (B, 1, H, W) or (B, 3, H, W). uint8, uint16, or floats in [0, 1].
+            (1, H, W), (3, H, W), (B, 1, H, W) or (B, 3, H, W). Values are uint8, uint16, or floats in [0, 1].
 
     Returns:
-        The pictures as float32 (3, H, W) in [0, 1], and a function that turns a list of such pictures into the type,
-        dtype, layout, device and alpha that came in: gray comes back with three channels, a PIL image upright.
+        The pictures, float32 (3, H, W) in [0, 1]; and a function that converts a list of such pictures to the type,
+        dtype, layout and device of the input, with the input's alpha channel. Gray becomes three channels, and a PIL
+        image is returned upright.
 
     Raises:
-        UserError: Another type, shape, dtype or range.
+        UserError: If the type, shape, dtype or range is another, or if a PIL image cannot be decoded.
     """
     if isinstance(pictures, Image.Image):
         return _unpack_image(pictures)
@@ -39,8 +40,12 @@ def unpack(pictures: Pictures) -> tuple[list[Tensor], Repack]:
 
 
 def _unpack_image(image: Image.Image) -> tuple[list[Tensor], Repack]:
-    with pixels.quiet():
-        rgb, alpha = pixels.planes(image)
+    try:
+        with decoding.pillow_settings():
+            rgb, alpha = pixels.to_rgb_alpha(image)
+    except Exception as error:  # an image that is opened but not decoded yet fails in as many ways as a file
+        name = getattr(image, "filename", "") or f"a PIL image {image.size}"
+        raise UserError(f"cannot color {name}: {decoding.describe(error)}") from error
 
     def repack(colored: list[Tensor]) -> Image.Image:
         result = Image.fromarray(pixels.to_bytes(colored[0].permute(1, 2, 0).cpu().numpy()))
@@ -82,7 +87,7 @@ def _unpack_tensor(tensor: Tensor) -> tuple[list[Tensor], Repack]:
 
 
 def _full_scale(values: np.ndarray | Tensor) -> int:
-    """The value of white: 255, 65535, or 1 of floats, which have to lie in [0, 1]."""
+    """Return the value of white: 255, 65535, or 1 for floats, which have to lie in [0, 1]."""
     kind = getattr(values.dtype, "name", str(values.dtype)).removeprefix("torch.")
     if kind in ("uint8", "uint16"):
         return np.iinfo(kind).max

@@ -1,6 +1,5 @@
-"""Photographs of any kind, read and written: EXIF, ICC, CMYK, palettes, 16 bits and alpha are dealt with here alone."""
+"""Photograph files of any kind, read and written: the one place that knows of EXIF, ICC, CMYK, palettes and alpha."""
 
-import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,25 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from colorgan.errors import UserError
-from colorgan.imaging import pixels
-from colorgan.imaging.arrays import unpack
-
-__all__ = ["SUFFIXES", "Photograph", "read", "shape", "suffix", "thumbnail", "thumbnail_of", "unpack", "write"]
-
-# The recognized suffixes, in lower case, and the format that `write` gives each.
-SUFFIXES = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
+from colorgan.imaging import decoding, exif, pixels, tiff
+from colorgan.imaging.formats import HOLDS_ALPHA, SUFFIXES
 
 _SAVE = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -36,54 +21,57 @@ _SAVE = {
     "TIFF": {},  # uncompressed, because PIL fails to compress a TIFF that carries EXIF
     "BMP": {},
 }
-_HOLDS_ALPHA = {"PNG", "WEBP", "TIFF"}
-_TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}  # the first bytes of a TIFF or BigTIFF
-_PLANAR, _BITS, _WIDTH, _LENGTH = 284, 258, 256, 257  # TIFF tags: planes apart (2), bits a sample, columns, rows
-
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters of a broken file comes as an exception
-
-# What survives of an EXIF block. The rest describes the old file (a TIFF's strips, a gray thumbnail, the orientation).
-_EXIF_KEPT = [ExifTags.Base[name] for name in "ImageDescription Make Model Software DateTime Artist Copyright".split()]
-_EXIF_STALE = {ExifTags.Base[name] for name in "MakerNote ColorSpace ExifImageWidth ExifImageHeight".split()}
-_EXIF_STALE.add(ExifTags.IFD.Interop)
 _EXIF_LIMIT = 65_000  # bytes: a JPEG holds one segment of 64 KiB
+_WIDTH, _LENGTH = 256, 257  # TIFF tags
 
 
 @dataclass
 class Photograph:
-    """A photograph as people see it: upright, in sRGB, its alpha apart."""
+    """A photograph as it is meant to be seen: upright and in sRGB, with the alpha channel apart."""
 
     rgb: np.ndarray  # float32 (H, W, 3) in [0, 1]
     alpha: np.ndarray | None = None  # uint8 (H, W)
     exif: bytes | None = None  # without the orientation, which is applied
-    format: str = "PNG"  # what the file is, whatever its suffix says: 'JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', ...
+    format: str = "PNG"  # of the file's contents, whatever its suffix: 'JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', ...
 
 
 def read(path: str | Path) -> Photograph:
-    """Reads any photograph; of several pages or frames the first.
+    """Read a photograph from a file of any format; from several pages or frames, the first.
 
-    16-bit gray keeps its depth, 16-bit color is read at 8 bits, floats are scaled as `pixels.to_unit` says.
+    16-bit gray keeps its depth, 16-bit color is read at 8 bits, floats are scaled as in `pixels.to_unit`.
+
+    A file that its decoder or a checksum shows to be broken is refused. PNG and deflated TIFF have checksums of their
+    pixels. JPEG, WebP, BMP, GIF and other TIFFs have none: where the decoder itself fills broken parts with garbage,
+    the result cannot be told from a picture.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        The photograph, upright and in sRGB. A broken EXIF block or ICC profile counts as missing.
 
     Raises:
-        UserError: The file is missing, broken, truncated, no photograph, or too big to be one.
+        UserError: If the file is missing, broken, truncated, no photograph, or too big.
     """
     with _open(path) as image:
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG that carries further frames
-        exif = _exif(image)
-        return Photograph(*pixels.planes(image), exif, kind)
+        rgb, alpha = pixels.to_rgb_alpha(image)
+        return Photograph(rgb, alpha, exif.copyable(image), kind)
 
 
 def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, exif: bytes | None = None) -> None:
-    """Writes a picture at 8 bits in the format of the path's suffix, all or nothing; makes its folder if need be.
+    """Write a picture at 8 bits, in the format that the path's suffix names.
+
+    The file appears whole or not at all. Missing folders are made.
 
     Args:
-        path: Ends in one of SUFFIXES.
-        rgb: (H, W, 3) in [0, 1], sRGB.
-        alpha: uint8 (H, W). JPEG and BMP cannot hold it: there the picture is laid on white.
-        exif: As in Photograph; left out where it does not fit.
+        path: Path that ends in one of SUFFIXES.
+        rgb: sRGB values in [0, 1], (H, W, 3).
+        alpha: Opacity, uint8 (H, W). JPEG and BMP have no alpha channel: the picture is laid on white.
+        exif: EXIF block, as in `Photograph`. Left out if it is too long for the format.
 
     Raises:
-        UserError: The suffix is unknown, the picture holds NaN, or the disk or the format refuses it.
+        UserError: If the suffix is unknown, the picture holds NaN, or the file cannot be written.
     """
     path = Path(path)
     kind = SUFFIXES.get(path.suffix.lower())
@@ -91,7 +79,7 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
         raise UserError(f"{path}: unknown suffix; write to one of {' '.join(SUFFIXES)}")
     if not np.isfinite(rgb).all():
         raise UserError(f"{path}: not written, the picture holds NaN or infinite values")
-    if alpha is not None and kind not in _HOLDS_ALPHA:
+    if alpha is not None and kind not in HOLDS_ALPHA:
         rgb, alpha = 1 + (rgb - 1) * (alpha[..., None] / 255), None
     image = Image.fromarray(pixels.to_bytes(rgb))
     if alpha is not None:
@@ -105,21 +93,25 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
     except Exception as error:  # OSError of the disk; encoders raise anything, of too many pixels a side, say
         raise UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
-        with suppress(OSError):  # it is gone, as it should be, or was never there
+        with suppress(OSError):  # after os.replace, or before anything is written, there is no such file
             part.unlink()
 
 
 def thumbnail(path: str | Path, size: int, exact: bool = False) -> np.ndarray:
-    """The center of a photograph for training: uint8 (3, size, size), upright, sRGB, the short side scaled to `size`.
+    """Read the central square of a photograph, scaled to `size` pixels a side.
 
     Args:
-        path: Of the photograph.
-        size: Of both sides, in pixels.
-        exact: A big JPEG gives what the same pixels in another format give; else it is decoded at a part of its size,
-            which is several times faster and moves colors by 0.7 Lab units or so.
+        path: Path of the file.
+        size: Side of the square, in pixels.
+        exact: Whether to decode a big JPEG at its full size, so that the result equals that of the same pixels in
+            another format. Otherwise it is decoded at a fraction of its size, which is several times faster and
+            shifts colors by about 0.7 Lab units.
+
+    Returns:
+        The square, upright and in sRGB, uint8 (3, size, size).
 
     Raises:
-        UserError: As `read`.
+        UserError: As in `read`.
     """
     with _open(path) as image:
         if not exact:
@@ -128,109 +120,77 @@ def thumbnail(path: str | Path, size: int, exact: bool = False) -> np.ndarray:
 
 
 def thumbnail_of(image: Image.Image, size: int) -> np.ndarray:
-    """As `thumbnail`, of an image that PIL holds already."""
+    """Scale the central square of a PIL image, as `thumbnail` does.
+
+    Args:
+        image: Image of any mode.
+        size: Side of the square, in pixels.
+
+    Returns:
+        The square, upright and in sRGB, uint8 (3, size, size).
+    """
     image = pixels.upright(image)
-    opaque, _ = pixels.opaque(image)
-    width, height = opaque.size
+    colors, _ = pixels.split_alpha(image)
+    width, height = colors.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
-    square = opaque.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
-    rgb = pixels.srgb(square, image.info.get("icc_profile"))
+    square = colors.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    rgb = pixels.to_srgb(square, image.info.get("icc_profile"))
     return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
 
 
 def shape(path: str | Path) -> tuple[int, int]:
-    """Height and width of a photograph as people see it, from the file's head alone.
+    """Return the height and width of an upright photograph, if possible without decoding it.
 
     Raises:
-        UserError: As `read`, but for pixels that are broken.
+        UserError: As in `read`, except that broken pixels may go unnoticed.
     """
     with _open(path) as image:
         tags = getattr(image, "tag_v2", None)
         width, height = (tags[_WIDTH], tags[_LENGTH]) if tags else image.size  # PIL turns the size of a TIFF by itself
-        try:
-            turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-        except Exception:  # as for `pixels.upright`, a broken block turns nothing
-            turned = False
-        return (width, height) if turned else (height, width)
+        if image.format == "PNG" and "exif" not in image.info:
+            decoding.decode(image)  # the EXIF block may come after the pixels
+        return (width, height) if exif.orientation(image) >= 5 else (height, width)
 
 
 def suffix(path: str | Path) -> str:
-    """The suffix to write a picture under that is named and made like this file: a known one, else '.png'."""
+    """Return the suffix under which to write a picture that was read from `path`.
+
+    Returns:
+        The file's own suffix if it is one of SUFFIXES, else that of the file's format, else '.png'.
+    """
     path = Path(path)
     if path.suffix.lower() in SUFFIXES:
         return path.suffix
     try:
-        with pixels.quiet(), Image.open(path) as image:
+        with decoding.pillow_settings(), Image.open(path) as image:
             known = {kind: ending for ending, kind in reversed(SUFFIXES.items())} | {"MPO": ".jpg"}
             return known.get(image.format, ".png")
-    except Exception:  # whatever is wrong with the file, `read` is going to say it
+    except Exception:  # no pixels come from here: `read` raises the same error
         return ".png"
 
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[Image.Image]:
-    """An open image; whatever goes wrong inside becomes a UserError that names the file."""
+    """Open an image; turn whatever goes wrong inside into a UserError that names the file."""
     try:
-        with pixels.quiet(), _identify(path) as image:
+        with decoding.pillow_settings(), _identify(path) as image:
             yield image
     except Exception as error:  # on broken files decoders raise nearly anything, SyntaxError and KeyError included
-        raise UserError(f"{path}: {_reason(error)}") from error
+        raise UserError(f"{path}: {decoding.describe(error)}") from error
 
 
 def _identify(path: str | Path) -> Image.Image:
-    """What PIL makes of a file, or tifffile of a TIFF where PIL cannot."""
+    """Open an image by Pillow, or a TIFF that Pillow cannot read by tifffile."""
     try:
         image = Image.open(path)
     except UnidentifiedImageError:
         with open(path, "rb") as file:
-            if file.read(4) not in _TIFF_HEADS:
+            if file.read(4) not in tiff.HEADS:
                 raise
-        return _tiff(path)
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8 and image.info["compression"] == "raw":
-        image.close()  # PIL 13 reads such planes of 16 bits as 8 bits, and says nothing
-        return _tiff(path)
+        return tiff.read(path)
+    if tiff.is_misread(image):
+        image.close()
+        return tiff.read(path)
     return image
-
-
-def _tiff(path: str | Path) -> Image.Image:
-    """A TIFF of any samples (color in floats, say) at 8 bits by way of tifffile."""
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
-        if page.imagewidth * page.imagelength > 2 * Image.MAX_IMAGE_PIXELS:
-            raise Image.DecompressionBombError
-        values, tags = page.asarray(), {tag.name: tag.value for tag in page.tags}
-    if page.axes == "SYX":
-        values = np.moveaxis(values, 0, -1)
-    image = Image.fromarray(pixels.to_bytes(pixels.to_unit(values if values.ndim == 2 else values[..., :3])))
-    image.format, image.info["icc_profile"] = "TIFF", tags.get("InterColorProfile")
-    image.getexif()[ExifTags.Base.Orientation] = int(tags.get("Orientation", 1))
-    return image
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "not a photograph, or one of an unknown kind"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"more than {2 * Image.MAX_IMAGE_PIXELS // 10**6} million pixels: shrink it first"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"truncated or broken ({' '.join(str(error).split()) or type(error).__name__})"
-
-
-def _exif(image: Image.Image) -> bytes | None:
-    """The camera's own words out of an image's EXIF block; None where there are none or they are broken."""
-    try:
-        source, kept = image.getexif(), Image.Exif()
-        for tag in _EXIF_KEPT:
-            if tag in source:
-                kept[tag] = source[tag]
-        for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            values = {tag: value for tag, value in source.get_ifd(ifd).items() if tag not in _EXIF_STALE}
-            if values:
-                kept[ifd] = values
-        return kept.tobytes() if len(kept) else None
-    except Exception:  # tags of any type at all: none is worth a photograph
-        return None

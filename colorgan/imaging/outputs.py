@@ -1,4 +1,4 @@
-"""Which photograph becomes which file: `colorgan.sample` decides it before it colors anything."""
+"""Plan of output files, made by `colorgan.sample` before it colors anything."""
 
 import itertools
 import os
@@ -7,31 +7,42 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colorgan.imaging import images
+from colorgan.imaging.formats import SUFFIXES
 
 
 class Job(NamedTuple):
-    """One file to write."""
+    """A file to write."""
 
     source: Path
     target: Path
-    sample: int  # which of several answers for this photograph; 0 is the first
+    sample: int  # index among the colored versions of this photograph
 
 
 @dataclass
 class Plan:
-    """What is to be done."""
+    """Files to write, and what to tell the user about the others."""
 
     jobs: list[Job] = field(default_factory=list)
-    skipped: int = 0  # outputs that are there already
-    refused: list[str] = field(default_factory=list)  # a line for each input that cannot be done
-    notes: list[str] = field(default_factory=list)  # a line for each surprise
+    skipped: int = 0  # number of outputs that exist already
+    refused: list[str] = field(default_factory=list)  # a line for each input that cannot be colored
+    notes: list[str] = field(default_factory=list)  # a line for each output that is not where it is expected
 
 
 def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool, samples: int) -> Plan:
-    """Decides which file becomes which, below `out`; of several samples the first becomes NAME-1.
+    """Plan the output file of each photograph.
 
-    A file goes by its name, a folder's files by their paths in it. Of two inputs with one output the second becomes
-    NAME-2, so that both are kept; an output that is itself an input (through links, too) is refused.
+    A file keeps its name, and files of a folder keep their paths within it. Where two inputs have the same output, the
+    second becomes NAME-2, so that both are kept. An output that is itself an input, also through links, is refused.
+
+    Args:
+        inputs: Files and folders.
+        out: Folder for the outputs.
+        suffix: Suffix of all outputs, such as '.png'; None to choose it by `images.suffix`.
+        overwrite: Whether to color photographs whose output exists already.
+        samples: Number of colored versions of each photograph. Several are named NAME-1, NAME-2, ...
+
+    Returns:
+        The plan. Inputs that do not exist are part of it: reading them fails later.
     """
     plan, found = Plan(), []
     for given in inputs:
@@ -41,7 +52,7 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
         files = _photographs(given, out, plan.refused)
         found += [(file, file.relative_to(given)) for file in files]
         if not files:
-            plan.refused.append(f"{given}: no photographs in this folder ({' '.join(images.SUFFIXES)})")
+            plan.refused.append(f"{given}: no photographs in this folder ({' '.join(SUFFIXES)})")
         if out.is_dir() and given.resolve() in out.resolve().parents:
             plan.notes.append(f"{out}: left out of {given}, because it is where the outputs go")
     sources = {_identity(source) for source, _ in found}
@@ -65,17 +76,17 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
 
 
 def _photographs(folder: Path, out: Path, refused: list[str]) -> list[Path]:
-    """The photographs in a folder and below, sorted; nothing hidden, nothing in `out`, whose files are outputs."""
+    """List the photographs in a folder and its subfolders, sorted, without hidden ones and without those in `out`."""
     found = []
     for root, folders, files in os.walk(folder, onerror=lambda e: refused.append(f"{e.filename}: {e.strerror}")):
         here = Path(root)
         folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != out.resolve()]
-        found += [here / name for name in files if name[0] != "." and Path(name).suffix.lower() in images.SUFFIXES]
+        found += [here / name for name in files if name[0] != "." and Path(name).suffix.lower() in SUFFIXES]
     return sorted(found)
 
 
 def _claim(target: Path, source: Path, owners: dict[str, Path]) -> Path | None:
-    """`target`, or NAME-2, NAME-3, ... where another input has it; None where this very input has it."""
+    """Return `target`, or the first free NAME-2, NAME-3, ... if another input owns it; None if this input does."""
     stem = target.stem
     for n in itertools.count(2):
         # Case is ignored, because the disk may ignore it.
@@ -88,9 +99,9 @@ def _claim(target: Path, source: Path, owners: dict[str, Path]) -> Path | None:
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:
-    """What is equal of two paths to one file, through symbolic and hard links."""
+    """Return a key that is equal for all paths to one file, through symbolic and hard links."""
     try:
         status = path.stat()
-    except OSError:  # a broken link: reading it is going to say so
+    except OSError:  # a broken link: `images.read` raises the error
         return path
     return status.st_dev, status.st_ino

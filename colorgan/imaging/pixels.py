@@ -1,13 +1,12 @@
-"""Pixels of any PIL mode made honest: upright, sRGB, alpha apart. `images` reads and writes files with it."""
+"""Pixels of any PIL mode as plain sRGB: upright, with the alpha channel apart."""
 
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import Image, ImageCms
+
+from colorgan.imaging import decoding, exif
 
 _GRAY = {"1", "L", "LA", "La"}
 _DEEP = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}  # gray with more than 8 bits
@@ -25,41 +24,34 @@ _TURN = {
 }
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps PIL's warnings down: a photograph with an odd EXIF block is a photograph.
+def to_rgb_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Convert an image of any mode to arrays, upright and in sRGB.
 
-    Filters of warnings belong to the whole process, so hold this around threads that read.
+    Args:
+        image: Image of any mode. Gray of more than 8 bits keeps its depth.
+
+    Returns:
+        The colors, float32 (H, W, 3) in [0, 1], and the alpha channel, uint8 (H, W), or None.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-def planes(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """An image of any mode as rgb float32 (H, W, 3) in [0, 1], upright and in sRGB, and alpha uint8 (H, W) or None."""
     image = upright(image)
     profile = image.info.get("icc_profile")
     if image.mode in _DEEP and not profile:
-        return np.repeat(_deep(image)[..., None], 3, axis=2), None
-    solid, alpha = opaque(image)
-    return to_unit(np.asarray(srgb(solid, profile))), None if alpha is None else np.array(alpha)
+        return np.repeat(_deep_to_unit(image)[..., None], 3, axis=2), None
+    colors, alpha = split_alpha(image)
+    return to_unit(np.asarray(to_srgb(colors, profile))), None if alpha is None else np.array(alpha)
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF orientation says; a broken EXIF block turns nothing."""
-    image.load()  # first, because PIL turns a TIFF by itself while it loads
-    try:
-        turn = _TURN.get(image.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # a broken block raises nearly anything
-        return image
+    """Decode an image and turn it as its EXIF orientation says."""
+    decoding.decode(image)  # before EXIF is read; and PIL turns a TIFF by itself while it decodes
+    turn = _TURN.get(exif.orientation(image))
     return image if turn is None else image.transpose(turn)
 
 
-def opaque(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """A picture in 'L', 'RGB' or 'CMYK' and its alpha in 'L' or None, out of any mode."""
+def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Split an image of any mode into its colors, in mode 'L', 'RGB' or 'CMYK', and its alpha, 'L' or None."""
     if image.mode in _DEEP:
-        return Image.fromarray(to_bytes(_deep(image))), None
+        return Image.fromarray(to_bytes(_deep_to_unit(image))), None
     if image.mode == "CMYK":
         return image, None
     alpha = None
@@ -72,8 +64,16 @@ def opaque(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return (image.convert("RGBA") if image.mode in ("P", "PA") else image).convert("RGB"), alpha
 
 
-def srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An 'L', 'RGB' or 'CMYK' image as 'RGB' in sRGB; a profile that is broken or of other colors is ignored."""
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image to sRGB.
+
+    Args:
+        image: Image in mode 'L', 'RGB' or 'CMYK'.
+        profile: ICC profile of its colors. A profile that is broken, or of another color space, is ignored.
+
+    Returns:
+        The image in mode 'RGB'.
+    """
     mode, transform = _transform(profile) if profile else ("", None)
     if transform and (mode == image.mode or (mode, image.mode) == ("RGB", "L")):
         return ImageCms.applyTransform(image.convert(mode), transform)
@@ -81,9 +81,10 @@ def srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def to_unit(values: np.ndarray) -> np.ndarray:
-    """Samples of any type as float32 in [0, 1].
+    """Scale samples of any type to float32 in [0, 1].
 
-    Floats (and 32-bit integers) are divided by the first of 1, 255, 65535 and their greatest that holds them all.
+    Integers of 8 and 16 bits are divided by their greatest value. Others, floats included, are divided by the first
+    of 1, 255, 65535 and their own maximum that is not below any of them; negative values and NaN become 0.
     """
     if values.dtype in (np.uint8, np.uint16):
         return np.divide(values, np.iinfo(values.dtype).max, dtype=np.float32)
@@ -93,14 +94,14 @@ def to_unit(values: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as uint8; what lies outside is clipped."""
+    """Scale values in [0, 1] to uint8; values outside are clipped."""
     scaled = np.clip(values, 0, 1)
     scaled *= 255  # in place, for a big photograph is 300 MB
     return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _deep(image: Image.Image) -> np.ndarray:
-    """A gray image of more than 8 bits as float32 (H, W) in [0, 1]."""
+def _deep_to_unit(image: Image.Image) -> np.ndarray:
+    """Scale a gray image of more than 8 bits to float32 (H, W) in [0, 1]."""
     if not image.mode.startswith("I;16"):
         return to_unit(np.asarray(image))
     values = np.asarray(image).astype(np.float32) / 65535
@@ -110,7 +111,7 @@ def _deep(image: Image.Image) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """The mode that an ICC profile speaks of and its way to sRGB; None where it is broken, or sRGB already."""
+    """Return the PIL mode that an ICC profile is for and its transform to sRGB; None if it is broken or is sRGB."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _PROFILED[source.profile.xcolor_space.strip()]
@@ -122,7 +123,7 @@ def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (ImageCms.PyCMSError, OSError, KeyError):
+    except (ImageCms.PyCMSError, OSError, KeyError):  # no color space that PIL knows is a KeyError
         return "", None
     cube = (np.indices((9, 9, 9)).reshape(3, 27, 27).transpose(1, 2, 0) * 255 // 8).astype(np.uint8)
     probe = Image.fromarray(cube).convert(mode)

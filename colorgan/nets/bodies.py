@@ -1,4 +1,7 @@
-"""Networks of timm that look at gray pictures: the bodies of several colorizers, and of the scene classifier."""
+"""Backbones of timm for gray pictures: the bodies of several nets, and of the scene classifier.
+
+timm is imported where a body is built, because nets without one should not wait for it.
+"""
 
 import hashlib
 import logging
@@ -7,10 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-import timm
 import torch
-from timm.models import vgg
 from torch import Tensor, nn
 
 from colorgan.errors import UserError
@@ -42,6 +42,8 @@ def make_body(
         ValueError: timm has no such network.
         UserError: the weights cannot be had, or are those of another network.
     """
+    import timm
+
     if not timm.is_model(name):
         raise ValueError(f"timm has no network '{name}'; `timm.list_models()` shows them")
     make = partial(timm.create_model, name, in_chans=channels, **options)
@@ -86,6 +88,8 @@ def make_vgg(name: str, width: int, pretrained: bool, weights: str | None) -> nn
         return make_body(name, pretrained, weights, num_classes=0)
     if pretrained or weights:
         raise ValueError(f"width={width}: weights to start from have width=64; set pretrained=false and no weights")
+    from timm.models import vgg
+
     body = vgg.VGG([v if v == "M" else v * width // 64 for v in vgg.cfgs[name]], num_classes=0, in_chans=1)
     body.pre_logits = vgg.ConvMlp(8 * width, 64 * width, 7)
     return body
@@ -123,7 +127,10 @@ def digest(body: nn.Module) -> str:
 
 
 def _read(path: str, name: str) -> dict[str, Any]:
-    """What timm shall know of the weights of the body `name` in a file."""
+    """Return the entries of timm's `pretrained_cfg` that describe the weights of the body `name` in a file."""
+    import safetensors.torch
+    import timm
+
     file = Path(path).expanduser()
     if not file.is_file():
         raise UserError(f"{path}: no such file of weights; train it, name another, or set weights=null")

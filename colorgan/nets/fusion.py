@@ -3,11 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.nets.base import Net
 from colorgan.nets.blocks import crop_to, pad_up
 from colorgan.nets.bodies import make_vgg, vgg_stages
 
 
-class Fusion(nn.Module):
+class Fusion(Net):
     """VGG-19 to relu5_3 with average pools, and three transposed convolutions, to which pool4 and pool3 are added.
 
     Nothing stands between the transposed convolutions: no non-linearity, no normalization. It sees raw lightness

@@ -4,17 +4,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.nets.base import SparseNet
 from colorgan.nets.blocks import crop_to, pad_up
 from colorgan.nets.bodies import make_vgg, standardize, vgg_stages
 from colorgan.nets.initialization import scale_layers
 
 
-class Hypercolumn(nn.Module):
+class Hypercolumn(SparseNet):
     """Colors a pixel by the values of all layers of a VGG-16 at its place: 12,417 of them.
 
-    It trains on `points` random pixels of a picture (`at`), and predicts all at a quarter of the size (`forward`). The
-    first layer of the head is a sum over resolutions: a 1x1 convolution and a resizing can change places, so that no
-    hypercolumn of a whole picture is ever in memory. 147,041,024 parameters with 64 output channels.
+    It trains on `points` random pixels of a picture (`forward_at`), and predicts all pixels at a quarter of the size
+    (`forward`). The first layer of the head is a sum over resolutions: a 1x1 convolution and a resizing can change
+    places, so that no hypercolumn of a whole picture is ever in memory. 147,041,024 parameters with 64 output channels.
     """
 
     def __init__(
@@ -38,8 +39,8 @@ class Hypercolumn(nn.Module):
         self.first = nn.ModuleList(nn.Conv2d(size, 16 * width, 1, bias=i == 0) for i, size in enumerate(sizes))
         self.head = nn.Conv2d(16 * width, channels, 1)
 
-    def prepare(self, L: Tensor) -> None:
-        """Scales the layers on pictures L (B, 1, H, W) in [0, 100] to values of one size, as the paper does."""
+    def initialize(self, L: Tensor) -> None:
+        """Scale the layers on L (B, 1, H, W) in [0, 100] to outputs of mean square 1, as the paper does."""
         scale_layers([*(m for m in self.stages.modules() if isinstance(m, nn.Conv2d)), self.fc6, self.fc7], self, L)
 
     def forward(self, L: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ class Hypercolumn(nn.Module):
         small = sum(F.interpolate(self.first[i](maps[i]), shape, mode="bilinear") for i in range(3, 6))
         return crop_to(self._finish(large + small), L, 4)
 
-    def at(self, L: Tensor, points: Tensor) -> Tensor:
+    def forward_at(self, L: Tensor, points: Tensor) -> Tensor:
         """The output (B, channels, 1, N) at pixels `points` (B, N, 2), row and column, of L (B, 1, H, W)."""
         padded = pad_up(L, 32).shape[-2:]
         grid = (2 * points.flip(2) + 1) / L.new_tensor(padded[::-1]) - 1  # x, y in [-1, 1]; too coarse in bfloat16

@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.nets.base import SceneNet
 from colorgan.nets.blocks import crop_to, pad_up
 
 
-class Iizuka(nn.Module):
+class Iizuka(SceneNet):
     """Local features, fused with the global ones of a copy of fixed size, colored at half the size.
 
     The convolutions and linear layers that color have 42,169,826 parameters with two output channels, those of the
@@ -50,7 +51,7 @@ class Iizuka(nn.Module):
         """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H/2, W/2), rounded up, linear."""
         return self._features(L)[0]
 
-    def with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the logits (B, classes) of the scenes, from the same features."""
         out, scene = self._features(L)
         return out, self.scenes(scene)

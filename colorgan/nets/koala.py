@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.nets.base import EmbeddingNet
 from colorgan.nets.blocks import crop_to, pad_up
 from colorgan.nets.bodies import make_body, standardize
 
 
-class Koala(nn.Module):
+class Koala(EmbeddingNet):
     """An encoder and a decoder, with what a frozen network says of the whole picture tiled between them.
 
     6,574,050 trained parameters with their embedding of 1001 values and two output channels. Their last layer doubles

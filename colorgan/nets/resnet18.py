@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
+from colorgan.nets.base import Net
 from colorgan.nets.blocks import crop_to, pad_up
 from colorgan.nets.bodies import make_body, standardize
 
 
-class ResNet18(nn.Module):
+class ResNet18(Net):
     """Predicts at a quarter of the size, from features at an eighth.
 
     The body has 676,800 parameters and the head, normalizations left out, 539,618 with two output channels. In the head

@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.nets.base import Net
 from colorgan.nets.blocks import crop_to, pad_up
 
 SHRINK = 4
 
 
-class ResUNet(nn.Module):
+class ResUNet(Net):
     """An encoder and a decoder of residual blocks (He et al. 2016) with skip connections at every size.
 
     Two strided convolutions bring the picture to a quarter of its size, and the predicted color stays there: nearly all

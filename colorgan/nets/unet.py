@@ -6,10 +6,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from colorgan.nets.base import Net
 from colorgan.nets.blocks import Norm, crop_to, dcgan_conv, pad_up, same_padding
 
 
-class UNet(nn.Module):
+class UNet(Net):
     """An encoder of strided convolutions down to 2x2, and a decoder with a skip connection at every size.
 
     Section 3.2 and the authors' code. Their 32 px and 256 px forms have 16,654,851 and 42,023,811 parameters with three

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from colorgan.nets.base import Net
 from colorgan.nets.blocks import crop_to, pad_up
 from colorgan.nets.initialization import normalize_layers
 
 
-class Zhang(nn.Module):
+class Zhang(Net):
     """Eight blocks of convolutions without pooling, two of them dilated; predicts at a quarter of the size.
 
     Section 2 and the released model: each block ends in a normalization without scale and shift, but the last. It sees
@@ -42,8 +43,8 @@ class Zhang(nn.Module):
         )
         self.head = nn.Conv2d(4 * width, channels, 1)
 
-    def prepare(self, L: Tensor) -> None:
-        """Fits the first weights to pictures L (B, 1, H, W) in [0, 100]; without it the loss stays on a plateau."""
+    def initialize(self, L: Tensor) -> None:
+        """Normalize all layers on L (B, 1, H, W) in [0, 100]; without it the loss stays on a plateau."""
         normalize_layers(self, L)
         with torch.no_grad():
             self.head.weight.mul_(0.1)  # a first guess without opinions

@@ -1,4 +1,4 @@
-"""A study on disk: `study.json`, `pictures/` and the answers."""
+"""The folder of a study: `study.json`, `pictures/` and `answers.sqlite`."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,82 +6,97 @@ from pathlib import Path
 from typing import get_type_hints
 
 from colorgan.errors import UserError
-from colorgan.study.protocol import Kind, Protocol
+from colorgan.study.protocol import Protocol, TrialKind
 
-REAL, RANDOM = "real", "random"  # the folders of pictures that belong to no system
+REAL, RANDOM = "real", "random"  # the folders of the real pictures and of the randomly colored ones
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a study shows. A picture is its place in `pictures`."""
+    """The pictures and settings of a study; methods take a picture as an index into `pictures`.
+
+    Args:
+        root: the folder of the study.
+        systems: names of the colorization systems.
+        pictures: the source of each picture: its path in the folder of photographs, without the suffix.
+        size: side of the square pictures in pixels.
+        seed: of all random choices.
+        protocol: number and timing of the trials.
+    """
 
     root: Path
     systems: list[str]
-    pictures: list[str]  # where each came from: its path in the folder of photographs, without the suffix
-    size: int  # px, both sides
+    pictures: list[str]
+    size: int
     seed: int
     protocol: Protocol
 
     @property
-    def answers(self) -> Path:
-        """The SQLite file that `serve` writes to."""
+    def answers_path(self) -> Path:
+        """Path of the SQLite file of answers, which `serve` writes."""
         return self.root / "answers.sqlite"
 
-    def real(self, picture: int) -> Path:
-        """The file of the true picture."""
-        return self._file(REAL, picture)
+    def real_path(self, picture: int) -> Path:
+        """Return the path of the real picture."""
+        return self._picture_path(REAL, picture)
 
-    def fake(self, picture: int, kind: Kind, system: str) -> Path:
-        """The file of the recolored picture: by the system, or by chance in a vigilance pair."""
-        return self._file(RANDOM if kind == "vigilance" else system, picture)
+    def fake_path(self, picture: int, kind: TrialKind, system: str) -> Path:
+        """Return the path of the recolored picture: by `system`, or with random colors in a vigilance trial."""
+        return self._picture_path(RANDOM if kind == "vigilance" else system, picture)
 
-    def _file(self, folder: str, picture: int) -> Path:
+    def _picture_path(self, folder: str, picture: int) -> Path:
         return self.root / "pictures" / folder / f"{picture:04d}.png"
 
     def check_pictures(self) -> None:
-        """Raises UserError where a picture is missing."""
+        """Check that all pictures exist.
+
+        Raises:
+            UserError: a picture is missing.
+        """
         folders = [REAL, RANDOM, *self.systems]
-        files = [self._file(folder, picture) for folder in folders for picture in range(len(self.pictures))]
-        missing = [file for file in files if not file.is_file()]
+        paths = [self._picture_path(folder, picture) for folder in folders for picture in range(len(self.pictures))]
+        missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise UserError(f"{missing[0]}: missing, as {len(missing) - 1} others; copy or make the whole study again")
+            others = f", and {len(missing) - 1} others" if len(missing) > 1 else ""
+            raise UserError(f"{missing[0]}: missing{others}; copy the study again as a whole, or make it again")
 
     def save(self) -> None:
-        """Writes study.json."""
-        held = {name: value for name, value in asdict(self).items() if name != "root"}
-        text = json.dumps(held, indent=2, ensure_ascii=False)
+        """Write study.json."""
+        fields = {name: value for name, value in asdict(self).items() if name != "root"}
+        text = json.dumps(fields, indent=2, ensure_ascii=False)
         (self.root / "study.json").write_text(text + "\n", encoding="utf-8")
 
 
 def load(root: Path) -> Study:
-    """Reads the study in a folder.
+    """Load the study in a folder.
 
     Raises:
-        UserError: there is none, or its study.json is broken.
+        UserError: study.json is missing or invalid.
     """
     file = root / "study.json"
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        study = Study(root=root, **{**held, "protocol": Protocol(**held["protocol"])})
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        study = Study(root=root, **{**fields, "protocol": Protocol(**fields["protocol"])})
     except OSError as error:
         line = f"{file}: {error.strerror}; `python -m colorgan.turing make {root} --data DIR ...` makes a study"
         raise UserError(line) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{file}: not the file that `make` wrote; make the study again in another folder") from None
-    if not (_whole(study) and _whole(study.protocol) and _names(study.systems) and _names(study.pictures)):
-        raise UserError(f"{file}: holds a wrong value; make the study again in another folder")
+    valid = _has_valid_ints(study) and _has_valid_ints(study.protocol)
+    if not (valid and _is_list_of_str(study.systems) and _is_list_of_str(study.pictures)):
+        raise UserError(f"{file}: holds an invalid value; make the study again in another folder")
     if len(study.pictures) < study.protocol.pairs or not study.systems:
         needed = f"a session needs a system and {study.protocol.pairs} pictures"
-        raise UserError(f"{file}: too few of something, for {needed}; make the study again in another folder")
+        raise UserError(f"{file}: too few systems or pictures, as {needed}; make the study again in another folder")
     return study
 
 
-def _whole(held: Study | Protocol) -> bool:
-    """Whether all numbers are whole and not negative."""
-    hints = get_type_hints(type(held))
-    values = [getattr(held, name) for name, kind in hints.items() if kind is int]
+def _has_valid_ints(instance: Study | Protocol) -> bool:
+    """Return whether all fields annotated as int hold non-negative integers."""
+    hints = get_type_hints(type(instance))
+    values = [getattr(instance, name) for name, hint in hints.items() if hint is int]
     return all(type(value) is int and value >= 0 for value in values)
 
 
-def _names(held: object) -> bool:
-    return isinstance(held, list) and all(isinstance(name, str) for name in held)
+def _is_list_of_str(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

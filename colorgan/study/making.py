@@ -1,4 +1,4 @@
-"""Makes a study: true photographs, each recolored by every system and by chance."""
+"""Make a study: real photographs, each recolored by every system and with random colors."""
 
 import re
 import secrets
@@ -13,64 +13,69 @@ from torch import Tensor
 
 from colorgan.color import join, split
 from colorgan.errors import UserError
-from colorgan.evaluation.painters import Painter
-from colorgan.evaluation.pictures import Album
+from colorgan.evaluation.dataset import EvaluationDataset
+from colorgan.evaluation.predictors import Predictor
 from colorgan.imaging import images
 from colorgan.study.folder import RANDOM, REAL, Study
 from colorgan.study.protocol import Protocol
 
-BATCH = 8  # pictures that the systems color at a time
+BATCH = 8  # pictures per call of a system
 
 
-class Made(NamedTuple):
-    """What `make` has done."""
+class MakeResult(NamedTuple):
+    """The result of `make`."""
 
     study: Study
-    notes: list[str]  # a line for each picture that is left out
+    notes: list[str]  # one line for each picture that was left out
 
 
-def make(root: Path, album: Album, painters: list[Painter], size: int, seed: int, most: int | None) -> Made:
-    """Paints the pictures of a new study and writes its folder, all or nothing.
+def make(
+    root: Path, dataset: EvaluationDataset, predictors: list[Predictor], size: int, seed: int, most: int | None
+) -> MakeResult:
+    """Paint the pictures of a new study and write its folder, which appears only when it is complete.
 
     Args:
         root: the folder to make; must not exist.
-        album: the true photographs.
-        painters: the systems; one name each.
-        size: of the pictures in px, both sides.
-        seed: chooses the pictures, the colors of the vigilance pairs, and later the sessions.
-        most: the study takes so many pictures, or all that can be read and painted.
+        dataset: the real photographs.
+        predictors: the systems, with unique names.
+        size: side of the square pictures in pixels.
+        seed: of the choice of pictures, the colors of the vigilance pictures and, later, the sessions.
+        most: maximum number of pictures; None takes all that can be read and painted.
+
+    Returns:
+        the study, and a note for each picture that was left out.
 
     Raises:
-        UserError: the folder exists, a name will not do, too few pictures are left, or the disk refuses.
+        UserError: the folder exists or cannot be written; a name is empty or taken; too few pictures are left.
     """
     if root.exists():
         raise UserError(f"{root}: exists already; a study is never overwritten, choose another folder")
     needed = Protocol().pairs
-    if (most or len(album)) < needed:
-        wish = f"--pictures {most}" if most else f"{album.root} holds {len(album)} photographs"
-        raise UserError(f"{wish}: a session shows {needed} pictures, none twice; give {needed} or more")
-    systems = _names(painters)
+    if (most or len(dataset)) < needed:
+        wish = f"--pictures {most}" if most else f"{dataset.root} holds {len(dataset)} photographs"
+        raise UserError(f"{wish}: a session shows {needed} different pictures; give {needed} or more")
+    systems = _folder_names(predictors)
     part = root.parent / f".{root.name}.{secrets.token_hex(4)}.part"  # a sibling, so that the rename is atomic
     try:
         part.mkdir(parents=True)
-        pictures, notes = _paint(part, album, dict(zip(systems, painters, strict=True)), size, seed, most)
+        pictures, notes = _paint(part, dataset, dict(zip(systems, predictors, strict=True)), size, seed, most)
         if len(pictures) < needed:
             why = f" (the first that was left out: {notes[0]})" if notes else ""
-            raise UserError(f"{album.root}: {len(pictures)} pictures are left, and a session shows {needed}{why}")
+            raise UserError(f"{dataset.root}: {len(pictures)} pictures are left, and a session shows {needed}{why}")
         study = Study(part, systems, pictures, size, seed, Protocol())
-        _paint_random(study)
+        _paint_vigilance(study)
         study.save()
         part.rename(root)
     except OSError as error:
         raise UserError(f"{root}: cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Made(Study(root, systems, pictures, size, seed, Protocol()), notes)
+    return MakeResult(Study(root, systems, pictures, size, seed, Protocol()), notes)
 
 
-def _names(painters: list[Painter]) -> list[str]:
-    """The systems' names as folders are called."""
-    names = [re.sub(r"[^\w.-]+", "-", painter.name).strip("-.") for painter in painters]
+def _folder_names(predictors: list[Predictor]) -> list[str]:
+    """Return the names of the systems, with characters replaced that a folder name should not have."""
+    names = [re.sub(r"[^\w.-]+", "-", predictor.name).strip("-.") for predictor in predictors]
     for name, count in Counter([*names, REAL, RANDOM, ""]).items():
         if count > 1:
             raise UserError(f"system '{name}': the name is taken or empty; rename the run or the folder of pictures")
@@ -78,20 +83,20 @@ def _names(painters: list[Painter]) -> list[str]:
 
 
 def _paint(
-    root: Path, album: Album, painters: dict[str, Painter], size: int, seed: int, most: int | None
+    root: Path, dataset: EvaluationDataset, predictors: dict[str, Predictor], size: int, seed: int, most: int | None
 ) -> tuple[list[str], list[str]]:
-    """Writes the real pictures and the systems'; returns the keys of those written, and why others are not."""
-    order = np.random.default_rng(seed).permutation(len(album)).tolist()
+    """Write the real and recolored pictures; return the keys of those written, and notes on those left out."""
+    order = np.random.default_rng(seed).permutation(len(dataset)).tolist()
     keys: list[str] = []
     notes: list[str] = []
-    while order and len(keys) < (most or len(album)):
-        batch = order[: min(BATCH, (most or len(album)) - len(keys))]
+    while order and len(keys) < (most or len(dataset)):
+        batch = order[: min(BATCH, (most or len(dataset)) - len(keys))]
         del order[: len(batch)]
-        loaded = {i: truth for i in batch if (truth := _load(album, i, size, notes)) is not None}
+        loaded = {i: truth for i in batch if (truth := _load(dataset, i, size, notes)) is not None}
         if not loaded:
             continue
         indices, rgb = list(loaded), torch.stack(list(loaded.values()))
-        painted = {name: painter.paint(indices, rgb) for name, painter in painters.items()}
+        painted = {name: predictor.predict(indices, rgb) for name, predictor in predictors.items()}
         for place, index in enumerate(indices):
             versions = {name: pictures[place] for name, pictures in painted.items()}
             wrong = [f"{name}: {picture}" for name, picture in versions.items() if isinstance(picture, UserError)]
@@ -100,32 +105,32 @@ def _paint(
                 continue
             for folder, picture in {REAL: rgb[place], **versions}.items():
                 _write(root / "pictures" / folder / f"{len(keys):04d}.png", picture)
-            keys.append(album.key(index))
+            keys.append(dataset.key(index))
     return keys, notes
 
 
-def _load(album: Album, index: int, size: int, notes: list[str]) -> Tensor | None:
+def _load(dataset: EvaluationDataset, index: int, size: int, notes: list[str]) -> Tensor | None:
     try:
-        return torch.from_numpy(album.load(index, size))
+        return torch.from_numpy(dataset.load(index, size))
     except UserError as error:
         notes.append(f"left out, {error}")
         return None
 
 
-def _paint_random(study: Study) -> None:
-    """The vigilance pairs' pictures: each one's lightness under the color of another one, drawn by chance."""
-    circle = np.random.default_rng(study.seed).permutation(len(study.pictures)).tolist()
-    for picture, other in zip(circle, circle[1:] + circle[:1], strict=True):  # never its own color
-        L, _ = split(_read(study.real(picture)))
-        _, ab = split(_read(study.real(other)))
-        _write(study.fake(picture, "vigilance", ""), join(L, ab)[0].mul(255).round().byte())
+def _paint_vigilance(study: Study) -> None:
+    """Write the pictures of the vigilance trials: each has the lightness of its own and the color of a random other."""
+    order = np.random.default_rng(study.seed).permutation(len(study.pictures)).tolist()
+    for picture, other in zip(order, order[1:] + order[:1], strict=True):  # a cycle, so that no picture keeps its color
+        L, _ = split(_read(study.real_path(picture)))
+        _, ab = split(_read(study.real_path(other)))
+        _write(study.fake_path(picture, "vigilance", ""), join(L, ab)[0].mul(255).round().byte())
 
 
 def _read(path: Path) -> Tensor:
-    """(1, 3, S, S) in [0, 1]."""
+    """Return the picture, float (1, 3, S, S) in [0, 1]."""
     return torch.from_numpy(images.read(path).rgb).permute(2, 0, 1)[None]
 
 
 def _write(path: Path, picture: Tensor) -> None:
-    """Writes uint8 (3, S, S); the real pictures go the same way as the painted ones, so that no byte tells them."""
+    """Write uint8 (3, S, S). Real and recolored pictures are encoded alike, so that the files do not differ."""
     images.write(path, picture.permute(1, 2, 0).numpy() / np.float32(255))

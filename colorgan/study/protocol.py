@@ -1,70 +1,86 @@
-"""What one participant sees: pairs of one photograph and its recolored self, one after the other."""
+"""The protocol of one session: two-interval forced-choice trials of a real photograph and a recolored version of it."""
 
 import random
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["practice", "scored", "vigilance"]
+TrialKind = Literal["practice", "scored", "vigilance"]
 Side = Literal["left", "right"]  # the left picture is shown first
 SIDES: tuple[Side, ...] = ("left", "right")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How many pairs, and how long they are seen: the numbers of Zhang, Isola and Efros 2016 and of their AMT tool."""
+    """Number of trials of each kind, and timing; the defaults are those of Zhang, Isola and Efros 2016 and their tool.
 
-    practice: int = 10  # pairs that come first and say whether the answer was right; in no rate
+    Args:
+        practice: trials at the start with feedback; they do not count towards the fooling rate.
+        scored: trials that count towards the fooling rate.
+        vigilance: attention checks against a randomly colored picture, at random positions among the scored trials.
+        vigilance_needed: correct vigilance trials without which a session is excluded from the fooling rate.
+        before_ms: blank before the first picture.
+        shown_ms: duration of each picture.
+        between_ms: blank between the two pictures.
+        feedback_ms: duration of the feedback after a practice trial.
+    """
+
+    practice: int = 10
     scored: int = 40
-    vigilance: int = 4  # pairs against random colors, hidden among the scored ones: does anyone look at all?
-    vigilance_needed: int = 3  # so many of them must be right, or the session is left out of the rate
-    before_ms: int = 900  # blank, before the first picture
-    shown_ms: int = 1000  # each picture
-    between_ms: int = 600  # blank, between the two
-    feedback_ms: int = 2400  # how long a practice pair says what was right
+    vigilance: int = 4
+    vigilance_needed: int = 3
+    before_ms: int = 900
+    shown_ms: int = 1000
+    between_ms: int = 600
+    feedback_ms: int = 2400
 
     @property
     def pairs(self) -> int:
-        """Pairs in a session, and so the pictures that a study needs, for none is seen twice."""
+        """Number of trials in a session. A study needs as many pictures, because no picture is shown in two trials."""
         return self.practice + self.scored + self.vigilance
 
 
 class Trial(NamedTuple):
     """One pair of a session."""
 
-    kind: Kind
-    picture: int  # its place in the study's list
-    fake: Side
-    answer: Side | None = None  # which was called fake; None: not answered yet
+    kind: TrialKind
+    picture: int  # index into the pictures of the study
+    fake: Side  # the side of the recolored picture
+    answer: Side | None = None  # the side that was called fake; None before the answer
+
+    @property
+    def correct(self) -> bool:
+        """Whether the recolored picture was called fake; False before the answer."""
+        return self.answer == self.fake
 
 
-def plan(protocol: Protocol, pictures: int, generator: random.Random) -> list[Trial]:
-    """Draws one session: which pictures, in which order, on which side the fake ones.
+def draw_trials(protocol: Protocol, pictures: int, generator: random.Random) -> list[Trial]:
+    """Draw the trials of one session: their pictures, their order and the side of each fake.
 
     Args:
-        protocol: how many pairs of each kind.
-        pictures: how many the study has, `protocol.pairs` or more.
-        generator: where chance comes from.
+        protocol: the number of trials of each kind.
+        pictures: number of pictures in the study, `protocol.pairs` or more.
+        generator: the source of randomness.
 
     Returns:
-        the practice pairs, then the others in random order; no picture twice.
+        the practice trials, then the others in random order; no picture twice.
     """
-    rest: list[Kind] = ["scored"] * protocol.scored + ["vigilance"] * protocol.vigilance
+    rest: list[TrialKind] = ["scored"] * protocol.scored + ["vigilance"] * protocol.vigilance
     generator.shuffle(rest)
-    kinds: list[Kind] = ["practice"] * protocol.practice + rest
+    kinds: list[TrialKind] = ["practice"] * protocol.practice + rest
     chosen = generator.sample(range(pictures), len(kinds))
     return [Trial(kind, picture, generator.choice(SIDES)) for kind, picture in zip(kinds, chosen, strict=True)]
 
 
-def unanswered(trials: list[Trial]) -> int | None:
-    """The number of the first pair without an answer; None at the end."""
+def first_unanswered(trials: list[Trial]) -> int | None:
+    """Return the index of the first trial without an answer; None if the session is complete."""
     return next((number for number, trial in enumerate(trials) if trial.answer is None), None)
 
 
-def fooled(trials: list[Trial]) -> list[bool]:
-    """For each scored pair that is answered, whether the real picture was called fake."""
-    return [trial.answer != trial.fake for trial in trials if trial.kind == "scored" and trial.answer]
+def fooled_outcomes(trials: list[Trial]) -> list[bool]:
+    """Return, for each answered scored trial, whether the real picture was called fake."""
+    return [not trial.correct for trial in trials if trial.kind == "scored" and trial.answer]
 
 
-def attentive(trials: list[Trial]) -> int:
-    """How many vigilance pairs were answered right."""
-    return sum(trial.kind == "vigilance" and trial.answer == trial.fake for trial in trials)
+def count_vigilance_correct(trials: list[Trial]) -> int:
+    """Return the number of vigilance trials that were answered correctly."""
+    return sum(trial.kind == "vigilance" and trial.correct for trial in trials)

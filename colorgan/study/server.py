@@ -1,4 +1,4 @@
-"""The web server of a study: the page, a small JSON interface, and pictures that do not say what they are."""
+"""The web server of a study: the page, a JSON API, and pictures at addresses that do not reveal which one is fake."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from colorgan.errors import UserError
-from colorgan.study.protocol import SIDES, Side, Trial, fooled, unanswered
+from colorgan.study.protocol import SIDES, Side, Trial, first_unanswered, fooled_outcomes
 from colorgan.study.store import Store
 
-LOOPBACK = ["127.0.0.1", "localhost", "::1", "[::1]"]
+LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "::1", "[::1]"]
 PAGE = Path(__file__).with_name("page.html")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _POLICY = (
@@ -28,33 +28,33 @@ _POLICY = (
 )
 
 
-def build(store: Store, hosts: list[str]) -> Starlette:
-    """The application.
+def make_app(store: Store, hosts: list[str]) -> Starlette:
+    """Return the ASGI application.
 
-    The plan stays here: a picture's address is (session, trial, side), and the two sides' answers differ in nothing but
-    the picture. No answer says which one was fake, but for practice pairs, after they are answered.
+    Which picture is fake stays on the server. A picture's address is (session, trial, side), and the responses for the
+    two sides differ in nothing but the picture. A response names the fake only after a practice trial is answered.
 
     Args:
-        store: the sessions. The endpoints run one at a time on the event loop, so it needs no lock.
-        hosts: the names that this server goes by; '*': any. Keeps a strange site's name from pointing here.
+        store: the sessions. It needs no lock, because the endpoints run one at a time on the event loop.
+        hosts: accepted values of the Host header, without the port; "*" accepts any. This prevents DNS rebinding.
     """
     session = "/api/sessions/{session}"
     routes = [
-        Route("/", _page),
-        Route("/api/sessions", partial(_begin, store), methods=["POST"]),
-        Route(session, partial(_state, store)),
-        Route(session + "/trials/{trial}", partial(_answer, store), methods=["POST"]),
-        Route(session + "/trials/{trial}/{side}.png", partial(_picture, store)),
+        Route("/", _get_page),
+        Route("/api/sessions", partial(_create_session, store), methods=["POST"]),
+        Route(session, partial(_get_session, store)),
+        Route(session + "/trials/{trial}", partial(_post_answer, store), methods=["POST"]),
+        Route(session + "/trials/{trial}/{side}.png", partial(_get_picture, store)),
     ]
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _complain})
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _error_response})
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections; port 0 takes any that is free.
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes any free one.
 
     Raises:
-        UserError: the port is in use, or the host is not this machine's.
+        UserError: the port is in use, or the host is not an address of this machine.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -62,65 +62,65 @@ def listen(host: str, port: int) -> socket.socket:
     except socket.gaierror as error:
         raise UserError(f"--host {host}: {error.strerror}; give an address of this machine") from None
     except OSError as error:
-        reason = os.strerror(error.errno)  # the error's own text goes on about addresses
+        reason = os.strerror(error.errno)  # shorter than the error's own text, which repeats the address
         raise UserError(f"--host {host} --port {port}: {reason}; choose another --port or --host") from None
 
 
-def prepare(store: Store, listener: socket.socket) -> uvicorn.Server:
-    """A server whose `run(sockets=[listener])` serves until Ctrl-C, and then raises KeyboardInterrupt."""
-    hosts = LOOPBACK if listener.getsockname()[0] in LOOPBACK else ["*"]
-    config = uvicorn.Config(build(store, hosts), log_level="warning", ws="none", lifespan="off", server_header=False)
+def make_server(store: Store, listener: socket.socket) -> uvicorn.Server:
+    """Return a server whose `run(sockets=[listener])` serves until Ctrl-C, and then raises KeyboardInterrupt."""
+    hosts = LOOPBACK_HOSTS if listener.getsockname()[0] in LOOPBACK_HOSTS else ["*"]
+    config = uvicorn.Config(make_app(store, hosts), log_level="warning", ws="none", lifespan="off", server_header=False)
     return uvicorn.Server(config)
 
 
-async def _page(request: Request) -> Response:
+async def _get_page(request: Request) -> Response:
     return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers=_HEADERS | {"Content-Security-Policy": _POLICY})
 
 
-async def _begin(store: Store, request: Request) -> Response:
-    await _body(request)
-    session = store.begin()
-    return JSONResponse(_described(store, session.id, store.trials(session.id)), 201, _HEADERS)
+async def _create_session(store: Store, request: Request) -> Response:
+    await _read_json(request)
+    session = store.create_session()
+    return JSONResponse(_session_state(store, session.id, store.trials(session.id)), 201, _HEADERS)
 
 
-async def _state(store: Store, request: Request) -> Response:
-    session, trials = _session(store, request)
-    return JSONResponse(_described(store, session, trials), headers=_HEADERS)
+async def _get_session(store: Store, request: Request) -> Response:
+    session, trials = _find_session(store, request)
+    return JSONResponse(_session_state(store, session, trials), headers=_HEADERS)
 
 
-async def _answer(store: Store, request: Request) -> Response:
-    side = (await _body(request)).get("fake")  # first, because from here on nothing may come between
-    session, trials = _session(store, request)
-    number, trial = _trial(trials, request)
+async def _post_answer(store: Store, request: Request) -> Response:
+    side = (await _read_json(request)).get("fake")  # the last await, so that no other request runs from here on
+    session, trials = _find_session(store, request)
+    number, trial = _find_trial(trials, request)
     if side not in SIDES:
-        raise HTTPException(400, f'the body is {{"fake": "left"}} or {{"fake": "right"}}, not fake = {side!r}')
-    following = unanswered(trials)
-    if following is not None and number > following:
-        raise HTTPException(409, f"trial {following} comes first")
-    recorded = store.answer(session, number, side)
+        raise HTTPException(400, f'the body must be {{"fake": "left"}} or {{"fake": "right"}}, not fake = {side!r}')
+    next_trial = first_unanswered(trials)
+    if next_trial is not None and number > next_trial:
+        raise HTTPException(409, f"trial {next_trial} comes first")
+    recorded = store.record_answer(session, number, side)
     trials = store.trials(session)
-    reply = {"recorded": recorded, "answer": trials[number].answer, "next": unanswered(trials)}
+    reply = {"recorded": recorded, "answer": trials[number].answer, "next": first_unanswered(trials)}
     if trial.kind == "practice":
         reply["fake"] = trial.fake
     return JSONResponse(reply, headers=_HEADERS)
 
 
-async def _picture(store: Store, request: Request) -> Response:
-    session, trials = _session(store, request)
-    _, trial = _trial(trials, request)
+async def _get_picture(store: Store, request: Request) -> Response:
+    session, trials = _find_session(store, request)
+    _, trial = _find_trial(trials, request)
     side: Side = request.path_params["side"]
     if side not in SIDES:
         raise HTTPException(404, "a picture is left.png or right.png")
     study = store.study
     if side == trial.fake:
-        file = study.fake(trial.picture, trial.kind, store.system(session))
+        file = study.fake_path(trial.picture, trial.kind, store.system(session))
     else:
-        file = study.real(trial.picture)
-    # Not a FileResponse: the time of the file's last change would tell the fake from the real one.
+        file = study.real_path(trial.picture)
+    # Not a FileResponse, because its Last-Modified header could reveal the fake.
     return Response(file.read_bytes(), media_type="image/png", headers=_HEADERS)
 
 
-def _session(store: Store, request: Request) -> tuple[str, list[Trial]]:
+def _find_session(store: Store, request: Request) -> tuple[str, list[Trial]]:
     session = request.path_params["session"]
     trials = store.trials(session)
     if not trials:
@@ -128,7 +128,7 @@ def _session(store: Store, request: Request) -> tuple[str, list[Trial]]:
     return session, trials
 
 
-def _trial(trials: list[Trial], request: Request) -> tuple[int, Trial]:
+def _find_trial(trials: list[Trial], request: Request) -> tuple[int, Trial]:
     numbers = {str(number): number for number in range(len(trials))}
     if request.path_params["trial"] not in numbers:
         raise HTTPException(404, f"there is no such trial; they are 0 to {len(trials) - 1}")
@@ -136,10 +136,13 @@ def _trial(trials: list[Trial], request: Request) -> tuple[int, Trial]:
     return number, trials[number]
 
 
-async def _body(request: Request) -> dict:
-    """The JSON object that was sent. A strange site's form cannot send this content type, so it cannot answer."""
+async def _read_json(request: Request) -> dict:
+    """Return the JSON object in the body.
+
+    Requiring the content type of JSON prevents cross-site request forgery, because HTML forms cannot send it.
+    """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise HTTPException(400, "the content type is application/json")
+        raise HTTPException(400, "the content type must be application/json")
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError):
@@ -149,21 +152,21 @@ async def _body(request: Request) -> dict:
     return body
 
 
-def _described(store: Store, session: str, trials: list[Trial]) -> dict:
-    """What the page needs to know of a session; how often it was fooled only at the end."""
-    protocol, following = store.study.protocol, unanswered(trials)
+def _session_state(store: Store, session: str, trials: list[Trial]) -> dict:
+    """Return the state of a session for the page; the result is None until the session is complete."""
+    protocol, next_trial = store.study.protocol, first_unanswered(trials)
     times = {name: getattr(protocol, name) for name in ("before_ms", "shown_ms", "between_ms", "feedback_ms")}
-    result = {"scored": protocol.scored, "fooled": sum(fooled(trials))} if following is None else None
+    result = {"scored": protocol.scored, "fooled": sum(fooled_outcomes(trials))} if next_trial is None else None
     return {
         "session": session,
         "size": store.study.size,
         "practice": protocol.practice,
         "total": len(trials),
-        "next": following,
+        "next": next_trial,
         "result": result,
         **times,
     }
 
 
-async def _complain(request: Request, error: HTTPException) -> Response:
+async def _error_response(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, {**_HEADERS, **(error.headers or {})})

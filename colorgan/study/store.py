@@ -1,4 +1,4 @@
-"""The sessions of a study and their answers in SQLite: what is given once is never lost."""
+"""SQLite storage of the sessions of a study and their answers."""
 
 import random
 import secrets
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 from colorgan.study.folder import Study
-from colorgan.study.protocol import Side, Trial, plan
+from colorgan.study.protocol import Side, Trial, draw_trials
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -31,43 +31,49 @@ WHERE trials.session = ? ORDER BY trials.number
 
 
 class Session(NamedTuple):
-    """One participant's visit."""
+    """One participant's session."""
 
-    id: str  # a secret: who knows it can answer
-    system: str
+    id: str  # secret, because whoever knows it can answer
+    system: str  # whose pictures the participant judges
 
 
 class Store:
-    """The answers of one study, one transaction an answer; not for several threads at a time.
+    """The sessions, trials and answers of one study.
+
+    Each answer is one transaction. A store must not be used by several threads at the same time.
+
+    Args:
+        study: the study, whose `answers_path` is opened or created.
 
     Raises:
-        UserError: the file is no database, or its folder cannot be written to.
+        UserError: the file is not a database, or its folder cannot be written to.
     """
 
     def __init__(self, study: Study):
         self.study = study
         try:
-            # No thread check, because a server may be built in one thread and run in another.
-            self._connection = sqlite3.connect(study.answers, isolation_level=None, check_same_thread=False)
+            # A server may be made in one thread and run in another.
+            self._connection = sqlite3.connect(study.answers_path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
-            raise UserError(f"{study.answers}: {error}; is the folder yours to write to?") from None
+            raise UserError(f"{study.answers_path}: {error}; do you have permission to write to the folder?") from None
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")  # on the disk before the participant goes on
+            self._connection.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next trial
             self._connection.execute("PRAGMA foreign_keys=ON")
             self._connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
             self.close()
-            raise UserError(f"{study.answers}: {error}; move it away if it is not this study's") from None
+            raise UserError(f"{study.answers_path}: {error}; move it away if it is not this study's") from None
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self._connection.close()
 
-    def begin(self) -> Session:
-        """Plans a new session, for the system with the fewest so far, and of several such for one at random.
+    def create_session(self) -> Session:
+        """Create a session and draw its trials.
 
-        The study's seed and the session's number tell all of its chance, but for the secret name.
+        The session judges the system with the fewest sessions so far, or a random one of several such. The study's seed
+        and the number of earlier sessions determine all randomness, except that of the secret id.
         """
         with self._transaction():
             sessions = self.sessions()
@@ -77,34 +83,34 @@ class Store:
             session = Session(secrets.token_urlsafe(16), system)
             row = (session.id, len(sessions), system, _now())
             self._connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
-            trials = plan(self.study.protocol, len(self.study.pictures), generator)
+            trials = draw_trials(self.study.protocol, len(self.study.pictures), generator)
             rows = [(session.id, number, trial.kind, trial.picture, trial.fake) for number, trial in enumerate(trials)]
             self._connection.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", rows)
         return session
 
     def sessions(self) -> list[Session]:
-        """All sessions, the oldest first."""
+        """Return all sessions, the oldest first."""
         rows = self._connection.execute("SELECT id, system FROM sessions ORDER BY number")
         return [Session(*row) for row in rows]
 
     def system(self, session: str) -> str | None:
-        """The system that a session judges; None where there is no such session."""
+        """Return the system that a session judges; None if there is no such session."""
         row = self._connection.execute("SELECT system FROM sessions WHERE id = ?", (session,)).fetchone()
         return row and row[0]
 
     def trials(self, session: str) -> list[Trial]:
-        """The plan of a session with its answers so far; empty where there is no such session."""
+        """Return the trials of a session with the answers so far; empty if there is no such session."""
         return [Trial(*row) for row in self._connection.execute(_TRIALS, (session,))]
 
-    def answer(self, session: str, trial: int, called_fake: Side) -> bool:
-        """Keeps an answer; returns False where the trial has one, which stays."""
+    def record_answer(self, session: str, trial: int, called_fake: Side) -> bool:
+        """Store the answer to a trial; return False if the trial already has one, which is kept."""
         row = (session, trial, called_fake, _now())
-        done = self._connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
-        return done.rowcount == 1
+        cursor = self._connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+        return cursor.rowcount == 1
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")  # a second server on the same study waits here
+        self._connection.execute("BEGIN IMMEDIATE")  # a second server of the same study waits here
         try:
             yield
         except BaseException:

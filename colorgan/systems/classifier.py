@@ -1,4 +1,4 @@
-"""A classifier of scenes: of gray ones it pre-trains the bodies of colorizers, of colored ones it judges results."""
+"""A scene classifier: on gray pictures it pre-trains bodies of nets, on colored ones it judges results."""
 
 from typing import Any, ClassVar
 
@@ -13,9 +13,9 @@ from colorgan.systems.base import System
 
 
 class Classifier(System):
-    """Learns the folders of the pictures from their lightness; Melas-Kyriazi and Han trained their ResNet-18 so.
+    """Learns the classes of pictures from their lightness, as Melas-Kyriazi and Han trained their ResNet-18.
 
-    With `color` it sees colored pictures, and judges what a colorizer makes of them: see `colorgan.evaluate`.
+    With `color` it sees colored pictures, and judges the results of colorizers: see `colorgan.evaluate`.
     """
 
     better: ClassVar = {"val/loss": "min", "val/top1": "max", "val/top5": "max"}
@@ -38,28 +38,27 @@ class Classifier(System):
         self.names: list[str] = []  # of the classes, in the order of the logits
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [0, 1] -> logits (B, classes), by the averaged net."""
-        return self.ema(self.see(rgb))
+        """Map pictures (B, 3, H, W) in [0, 1] to logits (B, classes), by the averaged network."""
+        return self.average(self.normalize_input(rgb))
 
-    def see(self, rgb: Tensor) -> Tensor:
-        """What the net gets of rgb (B, 3, H, W) in [0, 1]."""
-        cfg = self.net.pretrained_cfg
+    def normalize_input(self, rgb: Tensor) -> Tensor:
+        """Return the input of the network, (B, 3 or 1, H, W), for pictures (B, 3, H, W) in [0, 1]."""
+        cfg = self.model.pretrained_cfg
         return standardize_rgb(rgb, cfg) if self.color else standardize(split(rgb)[0], cfg)
 
-    def look(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 3, H, W) in [0, 1] -> the averaged net's last features (B, F), and the logits made of them."""
-        net = self.ema.module
-        maps = net.forward_features(self.see(rgb))
-        return net.forward_head(maps, pre_logits=True), net.forward_head(maps)
+    def features_and_logits(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the last features (B, F) of pictures (B, 3, H, W) in [0, 1], and their logits (B, classes)."""
+        maps = self.average.forward_features(self.normalize_input(rgb))
+        return self.average.forward_head(maps, pre_logits=True), self.average.forward_head(maps)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        logits = self.net(self.see(batch["rgb"])).float()
+        logits = self.model(self.normalize_input(batch["rgb"])).float()
         loss = F.cross_entropy(logits, batch["label"])
-        self.descend("generator", loss)
+        self.step_optimizer("generator", loss)
         self.log_train({"loss": loss.detach(), "top1": 100 * hits(logits, batch["label"], 1).mean()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Logs the accuracies in percent."""
+        """Log the accuracies in percent."""
         logits = self(batch["rgb"]).float()
         loss = F.cross_entropy(logits, batch["label"], reduction="none")
         accuracy = {f"top{k}": 100 * hits(logits, batch["label"], k) for k in (1, 5)}

@@ -5,28 +5,30 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorgan.color import split
+from colorgan.colorizer.colorizer import Colorizer
 from colorgan.metrics import hits
-from colorgan.systems.colorization import Colorizer
+from colorgan.nets.base import SceneNet, SparseNet
+from colorgan.systems.colorization import Colorization
 
 
-class Supervised(Colorizer):
-    """A net and a codec without an opponent: the CNN systems, and what a GAN has to beat (Nazeri 2018, section 4.2)."""
+class Supervised(Colorization):
+    """A colorizer without an opponent: the CNN systems, and the baseline of a GAN (Nazeri 2018, section 4.2)."""
 
-    better: ClassVar = Colorizer.better | {"val/scene_top1": "max"}
+    better: ClassVar = Colorization.better | {"val/scene_top1": "max"}
 
     def __init__(
         self,
-        net: nn.Module,
-        codec: nn.Module,
+        colorizer: Colorizer,
         experiment: DictConfig,
         scene_weight: float = 0.0,  # alpha of Iizuka 2016: the weight of the scenes' cross entropy
         ema: float = 0.999,  # decay of the averaged net
     ):
-        super().__init__(net, codec, experiment, ema)
-        if scene_weight and not hasattr(net, "with_scenes"):
+        super().__init__(colorizer, experiment, ema)
+        net = colorizer.net
+        if scene_weight and not isinstance(net, SceneNet):
             raise ValueError("only the net 'iizuka' tells scenes apart: set system.scene_weight=0 for others")
         if scene_weight < 0:
             raise ValueError(f"scene_weight={scene_weight}: at least 0")
@@ -34,34 +36,35 @@ class Supervised(Colorizer):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
+        net = self.model.net
         losses: dict[str, Tensor] = {}
         if self.scene_weight:
-            out, logits = self.net.with_scenes(L)
+            out, logits = net.forward_with_scenes(L)
             losses["scene_loss"] = F.cross_entropy(logits.float(), batch["label"])
-        elif hasattr(self.net, "at"):
-            points = draw_points(L, self.net.points)
-            out, L, ab = self.net.at(L, points), pick(L, points), pick(ab, points)
+        elif isinstance(net, SparseNet):
+            points = draw_points(L, net.points)
+            out, L, ab = net.forward_at(L, points), pick(L, points), pick(ab, points)
         else:
-            out = self.predict(L, batch)
-        losses["color_loss"] = self.codec.loss(out, L, ab)
-        self.descend("generator", losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
+            out = self.model.run_net(self.conditions(L, batch))
+        losses["color_loss"] = self.model.codec.loss(out, L, ab)
+        self.step_optimizer("generator", losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
         self.log_train({key: loss.detach() for key, loss in losses.items()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Reports the accuracy of the scenes besides, where they are trained."""
+        """Log the accuracy of the scenes too, where they are trained."""
         super().validation_step(batch, batch_idx)
         if self.scene_weight:
-            _, logits = self.ema.module.with_scenes(split(batch["rgb"])[0])
+            _, logits = self.average.net.forward_with_scenes(split(batch["rgb"])[0])
             self.log_validation({"scene_top1": 100 * hits(logits, batch["label"], 1)})
 
 
 def draw_points(L: Tensor, n: int) -> Tensor:
-    """(B, n, 2): row and column of random pixels of each picture (B, 1, H, W); a pixel may come twice."""
+    """Draw n random pixels of each picture (B, 1, H, W): (B, n, 2), row and column; a pixel may come twice."""
     rows, columns = (torch.randint(side, (len(L), n), device=L.device) for side in L.shape[-2:])
     return torch.stack([rows, columns], dim=2)
 
 
 def pick(x: Tensor, points: Tensor) -> Tensor:
-    """The pixels (B, C, 1, n) of x (B, C, H, W) at points (B, n, 2)."""
+    """Return the pixels (B, C, 1, n) of x (B, C, H, W) at points (B, n, 2)."""
     index = points[..., 0] * x.shape[-1] + points[..., 1]  # (B, n)
     return x.flatten(2).gather(2, index[:, None].expand(-1, x.shape[1], -1))[:, :, None]

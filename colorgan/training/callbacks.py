@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
 from colorgan.color import join, split
+from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
 
 GRID = 8  # pictures in the grid of every epoch
@@ -48,8 +49,8 @@ def epoch_of(path: Path) -> int:
     return int(found[1]) if found else -1
 
 
-class Divergence(Callback):
-    """Ends a run whose validation gives nan, before its checkpoints push out those that are good.
+class StopOnNaN(Callback):
+    """End a run whose validation gives nan, before its checkpoints replace the good ones.
 
     Lightning's EarlyStopping ends it too, but with the exit code 0, and only after the checkpoints.
     """
@@ -131,16 +132,16 @@ class SampleGrid(Callback):
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        rgb = trainer.datamodule.val_pictures(GRID)["rgb"].to(pl_module.device)
+        rgb = trainer.datamodule.sample_val_batch(GRID)["rgb"].to(pl_module.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
-        save_image(paint_grid(pl_module, rgb), path)
+        save_image(paint_grid(pl_module.average, rgb), path)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("val/samples", [str(path)])
 
 
-def paint_grid(colorizer: pl.LightningModule, rgb: Tensor) -> Tensor:
+def paint_grid(colorizer: Colorizer, rgb: Tensor) -> Tensor:
     """Gray | prediction | truth, two pictures a row.
 
     Args:

@@ -17,13 +17,15 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import config
+from colorgan.data.building import build_data
 from colorgan.errors import UserError
-from colorgan.systems import Colorizer, build, build_data, start_from, with_classes
-from colorgan.training.callbacks import Divergence, Metrics, RollingCheckpoint, SampleGrid, read_rows
+from colorgan.systems.building import build, start_from, with_classes
+from colorgan.systems.colorization import Colorization
+from colorgan.training.callbacks import Metrics, RollingCheckpoint, SampleGrid, StopOnNaN, read_rows
 from colorgan.training.curves import draw_curves
 
 log = logging.getLogger(__name__)
-LOOK = 1000  # training pictures that a system sees before a fresh start
+INITIALIZATION_PICTURES = 1000  # training pictures that data-dependent initialization gets
 
 
 def fit(
@@ -58,13 +60,13 @@ def fit(
     system = build(experiment, fresh=checkpoint is None)
     logger = make_logger(experiment, run_id)
     trainer = make_trainer(experiment, logger, system.direction())
-    if isinstance(system, Colorizer):
+    if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
     if lr_wins:
         trainer.callbacks.append(LearningRateWins())
     _write_experiment(experiment, run_dir)
     if checkpoint is None:
-        system.look_at(data.look(LOOK))
+        system.initialize(data.sample_train_batches(INITIALIZATION_PICTURES))
     if init:
         start_from(system, init)
     trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
@@ -77,7 +79,7 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
     if not settings.limit_val_batches:
         raise UserError("trainer.limit_val_batches=0: validation chooses best.ckpt; use trainer.limit_val_batches=1")
     callbacks: list[Callback] = [
-        Divergence(),
+        StopOnNaN(),
         Metrics(run_dir / "metrics.csv"),
         ModelCheckpoint(
             run_dir,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from colorgan import evaluate, train
-from colorgan.evaluation.definitions import METRICS
+from colorgan.metrics.registry import METRICS
 from tests.conftest import tiny
 
 COUNT = 5
@@ -33,8 +33,8 @@ def write_pictures():
     shutil.copytree("true", "mine")
 
 
-def judge(*more, data="true"):
-    """Judges `mine`, or what the arguments say, and returns the exit code; the results are in r.json."""
+def run_evaluation(*more, data="true"):
+    """Evaluates `mine`, or what the arguments name, and returns the exit code; the results are in r.json."""
     pred = [] if "--pred" in more or "--ckpt" in more else ["--pred", "mine"]
     options = ["--data", data, "--size", "32", "--device", "cpu", "--json", "r.json"]
     return evaluate.main([*options, *NO_NETWORKS, *pred, *map(str, more)])

@@ -1,4 +1,4 @@
-"""The networks that judge: fetched or not, and what they are given."""
+"""The networks that metrics need: loaded or not, and what they are given."""
 
 from types import SimpleNamespace
 from urllib.error import URLError
@@ -6,10 +6,9 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from colorgan.evaluation import judges
-from colorgan.evaluation.judges import Judges
-
-NONE = frozenset()
+from colorgan.metrics.metric import Batch
+from colorgan.metrics.networks import NO_CLASSIFIER, FeatureNetworks
+from colorgan.metrics.registry import METRICS
 
 
 class Distance(torch.nn.Module):
@@ -51,7 +50,10 @@ class Scenes(torch.nn.Module):
     names = ("forest", "sea")
     experiment = SimpleNamespace(data=SimpleNamespace(size=8))
 
-    def look(self, rgb):
+    calls = 0
+
+    def features_and_logits(self, rgb):
+        self.calls += 1
         assert rgb.shape[-1] == 8 and rgb.min() >= 0 and rgb.max() <= 1
         bright = rgb.mean(dim=(1, 2, 3))
         return rgb.mean(dim=(2, 3)), torch.stack([1 - bright, bright], dim=1)
@@ -59,8 +61,8 @@ class Scenes(torch.nn.Module):
 
 @pytest.fixture
 def networks(monkeypatch):
-    monkeypatch.setattr(judges, "LearnedPerceptualImagePatchSimilarity", Distance)
-    monkeypatch.setattr(judges, "FrechetInceptionDistance", Features)
+    monkeypatch.setattr("torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity", Distance)
+    monkeypatch.setattr("torchmetrics.image.fid.FrechetInceptionDistance", Features)
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def offline(monkeypatch):
     def fail(*_, **__):
         raise URLError("Name or service not known")
 
-    monkeypatch.setattr(judges, "LearnedPerceptualImagePatchSimilarity", fail)
-    monkeypatch.setattr(judges, "FrechetInceptionDistance", fail)
+    monkeypatch.setattr("torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity", fail)
+    monkeypatch.setattr("torchmetrics.image.fid.FrechetInceptionDistance", fail)
 
 
 def pictures(*levels):
@@ -79,59 +81,62 @@ def pictures(*levels):
 
 @pytest.mark.parametrize("levels", [(0, 51, 255), (51,)])
 def test_lpips_is_one_value_a_picture(networks, levels):
-    found = Judges(None, ["sea"], NONE).compare(pictures(*levels), pictures(*[0] * len(levels)))
-    torch.testing.assert_close(found, {"lpips": torch.tensor(levels) * 2 / 255})
+    found = FeatureNetworks(None, ["sea"], ()).lpips_distance(pictures(*levels), pictures(*[0] * len(levels)))
+    torch.testing.assert_close(found, torch.tensor(levels) * 2 / 255)
 
 
 def test_lpips_is_that_of_the_batch_alone(networks):
-    some = Judges(None, ["sea"], NONE)
-    some.compare(pictures(1, 2, 3), pictures(0, 0, 0))
-    assert len(some.compare(pictures(1, 2), pictures(0, 0))["lpips"]) == 2
+    some = FeatureNetworks(None, ["sea"], ())
+    some.lpips_distance(pictures(1, 2, 3), pictures(0, 0, 0))
+    assert len(some.lpips_distance(pictures(1, 2), pictures(0, 0))) == 2
 
 
 def test_lpips_is_of_alexnet_on_values_of_0_to_1(networks):
-    options = Judges(None, ["sea"], NONE).lpips.options
+    options = FeatureNetworks(None, ["sea"], ()).lpips.options
     assert options == {"net_type": "alex", "reduction": "none", "normalize": True}
 
 
 def test_features_are_those_of_the_networks(networks):
-    _, found = Judges(Scenes(), ["sea"], NONE).look(pictures(10, 255), ["sea"] * 2)
-    assert found["fid"].tolist() == [[10] * 3, [255] * 3]
-    torch.testing.assert_close(found["fid_classifier"], torch.tensor([[10 / 255] * 3, [1.0] * 3]))
+    some = FeatureNetworks(Scenes(), ["sea"], ())
+    assert some.inception_features(pictures(10, 255)).tolist() == [[10] * 3, [255] * 3]
+    features, _ = some.classify(pictures(10, 255))
+    torch.testing.assert_close(features, torch.tensor([[10 / 255] * 3, [1.0] * 3]))
 
 
 def test_top1_is_100_where_the_classifier_is_right():
-    some = Judges(Scenes(), ["forest", "sea"], frozenset({"lpips", "fid"}))
-    found, _ = some.look(pictures(9, 9, 200), ["forest", "sea", "sea"])
-    assert found["top1"].tolist() == [100, 0, 100]
+    some = FeatureNetworks(Scenes(), ["forest", "sea"], ["lpips", "fid"])
+    batch = Batch(pictures(9, 9, 200), ["forest", "sea", "sea"], some, None)
+    assert METRICS["top1"].measure(batch, batch).tolist() == [100, 0, 100]
 
 
-def test_without_an_internet_every_metric_says_what_is_missing(offline, caplog):
-    some = Judges(None, ["sea"], NONE)
+def test_one_pass_of_the_classifier_serves_all_its_metrics():
+    scenes = Scenes()
+    batch = Batch(pictures(9, 200), ["sea", "sea"], FeatureNetworks(scenes, ["sea"], ["lpips", "fid"]), None)
+    for metric in METRICS.values():
+        if metric.needs in ("classifier", "classifier_labels"):
+            metric.measure(batch, batch)
+    assert scenes.calls == 1
+
+
+def test_without_an_internet_every_requirement_says_what_is_missing(offline, caplog):
     missing = "its network's weights cannot be had here (URLError: no internet?)"
-    assert some.why == {
+    assert FeatureNetworks(None, ["sea"], ()).missing == {
         "lpips": missing,
-        "fid": missing,
-        "kid": missing,
-        "fid_classifier": judges.NO_CLASSIFIER,
-        "kid_classifier": judges.NO_CLASSIFIER,
-        "top1": judges.NO_CLASSIFIER,
+        "inception": missing,
+        "classifier": NO_CLASSIFIER,
+        "classifier_labels": NO_CLASSIFIER,
     }
-    assert some.compare(pictures(1), pictures(0)) == {}
-    assert some.look(pictures(1), ["sea"]) == ({}, {})
     assert "--skip lpips does not try" in caplog.text and "--skip fid does not try" in caplog.text
 
 
 @pytest.mark.parametrize("skip", [{"lpips"}, {"fid"}, {"lpips", "fid"}])
 def test_what_is_skipped_is_not_fetched(offline, caplog, skip):
-    why = Judges(Scenes(), ["sea"], frozenset(skip)).why
-    assert {key for key, reason in why.items() if reason == f"left out by --skip {key}"} == skip
-    assert why.get("kid") == why.get("fid")
+    missing = FeatureNetworks(Scenes(), ["sea"], skip).missing
+    assert {reason for reason in missing.values() if "skip" in reason} == {f"left out by --skip {key}" for key in skip}
     assert not any(f"--skip {key}" in caplog.text for key in skip)
 
 
 def test_a_classifier_that_lacks_a_class_still_has_features():
-    some = Judges(Scenes(), ["sea", "desert"], frozenset({"lpips", "fid"}))
-    assert "knows no class 'desert', but forest, sea" in some.why["top1"]
-    values, features = some.look(pictures(1), ["desert"])
-    assert (values, features.keys()) == ({}, {"fid_classifier"})
+    missing = FeatureNetworks(Scenes(), ["sea", "desert"], ["lpips", "fid"]).missing
+    assert "knows no class 'desert', but forest, sea" in missing["classifier_labels"]
+    assert "classifier" not in missing

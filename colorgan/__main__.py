@@ -1,0 +1,46 @@
+"""The console script: `colorgan COMMAND ...` is `python -m colorgan.COMMAND ...`."""
+
+import sys
+from importlib import import_module
+
+import colorgan
+from colorgan import cli
+
+COMMANDS = {
+    "sample": "color photographs",
+    "train": "train an experiment, as in `colorgan train gan`",
+    "evaluate": "measure colorizers on a folder of photographs",
+    "compare": "train experiments under one budget and measure them",
+    "turing": "ask people which of two pictures is recolored",
+    "release": "make a small checkpoint to hand on",
+    "prior": "measure how often each color bin occurs",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: colorgan COMMAND ...\n\nTrain, compare and use models that color gray photographs.\n\ncommands:")
+        print(*(f"  {name:<10}{line}" for name, line in COMMANDS.items()), sep="\n")
+        print("\n`colorgan COMMAND --help` shows the options of one; `colorgan --version` the version.")
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"colorgan {colorgan.__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"error: unknown command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return import_module(f"colorgan.{argv[0]}").main(argv[1:])
+
+
+def run() -> None:
+    """Run the command of the process' arguments, and exit."""
+    code = main()
+    if sys.argv[1:2] == ["sample"]:
+        cli.leave(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,129 @@
+"""The model that colors: a net and a codec, and nothing of how they were trained."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colorgan.codecs.base import Codec
+from colorgan.color import by_rows, join, split
+from colorgan.colorizer.upsampling import UPSAMPLERS, Upsampler
+from colorgan.imaging.arrays import Pictures, unpack
+from colorgan.nets.base import EmbeddingNet, Net
+
+MAX_ASPECT = 16  # color is predicted on at most this many times the short side, however long a picture is
+
+
+@dataclass
+class Conditions:
+    """What a colorizer is given to predict color from; a further condition, as color hints, becomes a field here."""
+
+    L: Tensor  # (B, 1, H, W) in [0, 100]
+    embedding: Tensor | None = None  # (B, F), of an EmbeddingNet, where it is cached
+
+
+class Colorizer(nn.Module):
+    """A net and a codec that color gray pictures.
+
+    Args:
+        net: maps L to an output.
+        codec: turns this output into color.
+        size: short side in pixels at which color is predicted by default: that of the training pictures.
+    """
+
+    def __init__(self, net: Net, codec: Codec, size: int):
+        super().__init__()
+        self.net = net
+        self.codec = codec
+        self.size = size
+
+    def run_net(self, conditions: Conditions) -> Tensor:
+        """Return the output (B, channels, h, w) of the net."""
+        if isinstance(self.net, EmbeddingNet):
+            return self.net(conditions.L, conditions.embedding)
+        return self.net(conditions.L)
+
+    def predict(self, conditions: Conditions, out: Tensor | None = None) -> Tensor:
+        """Predict color. Training, validation, painting and export all get their color from here.
+
+        Args:
+            conditions: what color is predicted from.
+            out: what `run_net` returned for these conditions, where a training step has it already.
+
+        Returns:
+            ab (B, 2, h, w) in Lab units, float32, at the resolution of the codec.
+        """
+        out = self.run_net(conditions) if out is None else out
+        return self.codec.decode(out, conditions.L)
+
+    def forward(self, L: Tensor) -> Tensor:
+        """Map L (B, 1, H, W) in [0, 100] to ab (B, 2, H, W) in Lab units."""
+        return resize_color(self.predict(Conditions(L)), L)
+
+    @torch.inference_mode()
+    def paint(
+        self,
+        pictures: list[Tensor],
+        size: int | None = None,
+        upsample: Upsampler = "guided",
+        saturation: float = 1.0,
+    ) -> list[Tensor]:
+        """Color pictures of any sizes; each keeps its own lightness at its own size.
+
+        Args:
+            pictures: (3, H, W) each, sRGB in [0, 1]; only their lightness is used.
+            size: short side in pixels at which color is predicted; default: `self.size`.
+            upsample: how color is brought to the size of the picture; `guided` keeps it within edges.
+            saturation: factor of the chroma; colors outside sRGB are reduced to its boundary.
+
+        Returns:
+            (3, H, W) each, sRGB in [0, 1], on the CPU.
+        """
+        device = next(self.parameters()).device
+        lightness = [by_rows(lambda rgb: split(rgb)[0], picture[None].to(device)) for picture in pictures]
+        groups = defaultdict(list)  # pictures that have one shape at the predicted size form a batch
+        for i, L in enumerate(lightness):
+            groups[_prediction_shape(L.shape[-2:], size or self.size)].append(i)
+        painted: dict[int, Tensor] = {}
+        for shape, members in groups.items():
+            small = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
+            predicted = self.predict(Conditions(small))
+            small = F.interpolate(small, predicted.shape[-2:], mode="area")
+            for k, i in enumerate(members):
+                ab = UPSAMPLERS[upsample](predicted[k, None], small[k, None], lightness[i])
+                painted[i] = by_rows(lambda L, ab: join(L, saturation * ab), lightness[i], ab)[0].cpu()
+        return [painted[i] for i in range(len(pictures))]
+
+    def colorize(
+        self, image: Pictures, size: int | None = None, upsample: Upsampler = "guided", saturation: float = 1.0
+    ) -> Pictures:
+        """Color one picture, or a batch of tensors, and return it in the type that was given.
+
+        Args:
+            image: a PIL image, an array (H, W[, 1|3|4]) or a tensor ([B,] 1|3, H, W), 8-bit, 16-bit or in [0, 1].
+            size: as in `paint`.
+            upsample: as in `paint`.
+            saturation: as in `paint`.
+
+        Returns:
+            the same type and value range with three color channels, and with its alpha if it had one.
+
+        Raises:
+            UserError: another type or shape.
+        """
+        pictures, restore = unpack(image)
+        return restore(self.paint(pictures, size, upsample, saturation))
+
+
+def resize_color(ab: Tensor, L: Tensor) -> Tensor:
+    """Resize ab (B, 2, h, w) to the size of L (B, 1, H, W), bilinear."""
+    return ab if ab.shape[-2:] == L.shape[-2:] else F.interpolate(ab, L.shape[-2:], mode="bilinear")
+
+
+def _prediction_shape(shape: torch.Size, size: int) -> tuple[int, int]:
+    """Scale a shape to a short side of `size`."""
+    scale = min(size / min(shape), MAX_ASPECT * size / max(shape))
+    height, width = (max(1, round(n * scale)) for n in shape)
+    return height, width

@@ -1,0 +1,65 @@
+"""TIFFs that Pillow cannot read, such as color in floats, read by tifffile."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from colorgan.imaging import pixels
+
+HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}  # the first bytes of a TIFF or BigTIFF
+_PLANAR, _BITS = 284, 258  # tags: channels stored one after the other (2), bits per sample
+
+
+def is_misread(image: Image.Image) -> bool:
+    """Whether Pillow opens a TIFF but gets its pixels wrong: Pillow 13 reads raw planes of 16 bits as 8 bits."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8 and image.info["compression"] == "raw"
+
+
+def read(path: str | Path) -> Image.Image:
+    """Read the first page of a TIFF.
+
+    Returns:
+        The pixels at 8 bits, with the file's ICC profile and orientation.
+
+    Raises:
+        Exception: Of nearly any type, if the file is broken; `decoding.describe` words it.
+    """
+    import tifffile  # here, because it is slow to import and few photographs need it
+
+    with _errors_raised(), tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        if page.imagewidth * page.imagelength > 2 * Image.MAX_IMAGE_PIXELS:
+            raise Image.DecompressionBombError
+        if page.dtype.itemsize == 1:
+            raise OSError("8-bit samples that Pillow refuses")  # it reads all that are whole
+        if 0 in (*page.dataoffsets, *page.databytecounts):
+            raise OSError("missing strips or tiles")  # tifffile fills them with zeros
+        values, tags = page.asarray(), {tag.name: tag.value for tag in page.tags}
+    if page.axes == "SYX":
+        values = np.moveaxis(values, 0, -1)
+    image = Image.fromarray(pixels.to_bytes(pixels.to_unit(values if values.ndim == 2 else values[..., :3])))
+    image.format, image.info["icc_profile"] = "TIFF", tags.get("InterColorProfile")
+    image.getexif()[ExifTags.Base.Orientation] = int(tags.get("Orientation", 1))
+    return image
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Raise what tifffile logs as an error, for it goes on with part of the tags or pixels; drop its warnings."""
+
+    def check(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR or "segments" in record.msg:
+            raise OSError(record.getMessage())
+        return False
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(check)
+    try:
+        yield
+    finally:
+        logger.removeFilter(check)

@@ -1,0 +1,32 @@
+"""Metrics of colorization.
+
+`functional` holds the formulas on tensors, exported here; `registry.METRICS` is the table that the evaluator reports.
+"""
+
+from colorgan.metrics.functional import (
+    ab_error,
+    accuracy,
+    auc,
+    ciede2000,
+    colorfulness,
+    colorfulness_ddcolor,
+    hits,
+    lab_mae,
+    psnr,
+    rmse_ab,
+    ssim,
+)
+
+__all__ = [
+    "ab_error",
+    "accuracy",
+    "auc",
+    "ciede2000",
+    "colorfulness",
+    "colorfulness_ddcolor",
+    "hits",
+    "lab_mae",
+    "psnr",
+    "rmse_ab",
+    "ssim",
+]
