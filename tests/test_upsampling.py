@@ -54,7 +54,7 @@ def test_one_color_stays_that_color(upsample, scene):
 
 def test_the_rows_are_the_same_in_parts(scene, monkeypatch):
     whole = guided(*scene)
-    monkeypatch.setattr(upsampling, "STRIP", 20)
+    monkeypatch.setattr(upsampling, "PIXELS_PER_STRIP", 20)
     assert torch.equal(guided(*scene), whole)
 
 

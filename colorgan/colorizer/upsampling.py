@@ -1,4 +1,4 @@
-"""Color from the size at which it was predicted to the size of the photograph."""
+"""Upsampling of predicted color to the resolution of the photograph."""
 
 import itertools
 from typing import Literal
@@ -7,59 +7,79 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import STRIP
+from colorgan.color import PIXELS_PER_STRIP
 
 Upsampler = Literal["guided", "bilinear"]
 
-REACH = 1  # predicted pixels on each side of the nearest one that a pixel's color may come from
-SPATIAL = 0.5  # predicted pixels: a deviation of the distance
-RANGE = 3.0  # units of L: a deviation of the lightness
-LEAST = 1e-8  # weight of a neighbor of another lightness: it counts where all neighbors are of another
+WINDOW_RADIUS = 1  # in low-resolution pixels: a 3x3 window
+SIGMA_SPATIAL = 0.5  # in low-resolution pixels
+SIGMA_RANGE = 3.0  # in units of L
+RANGE_EPSILON = 1e-8  # keeps the weights above 0 where no pixel of the window has a similar lightness
 
 
-def bilinear(ab: Tensor, small: Tensor, L: Tensor) -> Tensor:
-    """Smooth, and so across edges: ab (1, 2, h, w), lightness of any size and L (1, 1, H, W) -> (1, 2, H, W)."""
-    return F.interpolate(ab, L.shape[-2:], mode="bilinear", antialias=True)
-
-
-def guided(ab: Tensor, small: Tensor, L: Tensor) -> Tensor:
-    """Joint bilateral upsampling (Kopf et al. 2007): color from near pixels of the same lightness, so edges stay sharp.
-
-    Each pixel's color is a mean of those predicted around it, weighted by their distance and by how close their
-    lightness is to the pixel's own.
+def bilinear(ab: Tensor, low_res_L: Tensor, L: Tensor) -> Tensor:
+    """Upsample color bilinearly, without a guide; color bleeds across edges.
 
     Args:
         ab: (1, 2, h, w) in Lab units.
-        small: (1, 1, h, w) in [0, 100], the lightness at the size of the prediction.
-        L: (1, 1, H, W) in [0, 100], of the photograph. Where it has no more pixels than that, `bilinear` does.
+        low_res_L: not used; it makes the signature that of `guided`.
+        L: (1, 1, H, W), the lightness of the photograph, of which only the size is used.
 
     Returns:
         (1, 2, H, W) in Lab units.
     """
-    (h, w), (H, W) = small.shape[-2:], L.shape[-2:]
+    return F.interpolate(ab, L.shape[-2:], mode="bilinear", antialias=True)
+
+
+def guided(ab: Tensor, low_res_L: Tensor, L: Tensor) -> Tensor:
+    """Upsample color by joint bilateral upsampling (Kopf et al. 2007), which keeps edges sharp.
+
+    The color of a pixel is the weighted mean of the low-resolution colors in a window around it. A weight is the
+    product of a Gaussian of the distance and a Gaussian of the difference in lightness.
+
+    Args:
+        ab: (1, 2, h, w) in Lab units.
+        low_res_L: (1, 1, h, w) in [0, 100], the lightness at the resolution of `ab`.
+        L: (1, 1, H, W) in [0, 100], the lightness of the photograph. Unless both H > h and W > w, `bilinear` is used.
+
+    Returns:
+        (1, 2, H, W) in Lab units.
+    """
+    (h, w), (H, W) = low_res_L.shape[-2:], L.shape[-2:]
     if H <= h or W <= w:
-        return bilinear(ab, small, L)
-    rows = max(1, STRIP // W)
+        return bilinear(ab, low_res_L, L)
+    rows = max(1, PIXELS_PER_STRIP // W)
     y, x = ((torch.arange(n, device=L.device) + 0.5) * m / n - 0.5 for n, m in ((H, h), (W, w)))
-    parts = [_mean_of_neighbors(ab, small, L[..., i : i + rows, :], y[i : i + rows], x) for i in range(0, H, rows)]
-    return torch.cat(parts, dim=2)
+    strips = [_filter_strip(ab, low_res_L, L[..., i : i + rows, :], y[i : i + rows], x) for i in range(0, H, rows)]
+    return torch.cat(strips, dim=2)
 
 
-def _mean_of_neighbors(ab: Tensor, small: Tensor, L: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """The colors of some rows L (1, 1, n, W), which lie at `y` (n,) and `x` (W,) among the predicted pixels."""
-    total, weights = torch.zeros_like(L).repeat(1, 2, 1, 1), torch.zeros_like(L)
-    for dy, dx in itertools.product(range(-REACH, REACH + 1), repeat=2):
+def _filter_strip(ab: Tensor, low_res_L: Tensor, L: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Apply the joint bilateral filter to a strip of rows of the photograph.
+
+    Args:
+        ab: (1, 2, h, w) in Lab units.
+        low_res_L: (1, 1, h, w) in [0, 100].
+        L: (1, 1, n, W) in [0, 100], the lightness of the strip.
+        y: (n,), the low-resolution coordinates of its rows.
+        x: (W,), the low-resolution coordinates of its columns.
+
+    Returns:
+        (1, 2, n, W) in Lab units.
+    """
+    color_sum, weight_sum = torch.zeros_like(L).repeat(1, 2, 1, 1), torch.zeros_like(L)
+    for dy, dx in itertools.product(range(-WINDOW_RADIUS, WINDOW_RADIUS + 1), repeat=2):
         row, column = y.round().long() + dy, x.round().long() + dx
-        near = _bell(y - row, SPATIAL)[:, None] * _bell(x - column, SPATIAL)
-        place = (..., row.clamp(0, small.shape[-2] - 1)[:, None], column.clamp(0, small.shape[-1] - 1))
-        weight = near * (_bell(small[place] - L, RANGE) + LEAST)
-        total += weight * ab[place]
-        weights += weight
-    return total / weights
+        spatial = _gaussian(y - row, SIGMA_SPATIAL)[:, None] * _gaussian(x - column, SIGMA_SPATIAL)
+        pixels = (..., row.clamp(0, low_res_L.shape[-2] - 1)[:, None], column.clamp(0, low_res_L.shape[-1] - 1))
+        weight = spatial * (_gaussian(low_res_L[pixels] - L, SIGMA_RANGE) + RANGE_EPSILON)
+        color_sum += weight * ab[pixels]
+        weight_sum += weight
+    return color_sum / weight_sum
 
 
-def _bell(distance: Tensor, deviation: float) -> Tensor:
-    return torch.exp(-(distance**2) / (2 * deviation**2))
+def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    return torch.exp(-(x**2) / (2 * sigma**2))
 
 
 UPSAMPLERS = {"guided": guided, "bilinear": bilinear}
