@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from colorgan.codecs.neighbors import Neighbors
+from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins, split
 
 BATCH, SIDE, COUNT, REPEATS = 40, 44, 5, 20  # Zhang's batch of 176 px pictures, at a quarter of the size
 BINS = in_gamut_bins()
-NEIGHBORS = Neighbors(BINS, COUNT)
+NEIGHBORS = NearestNeighbors(BINS, COUNT)
 
 
 def all_distances(ab: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
         raise UserError(
             "--decode, --samples, --seed: this model predicts one color, not a distribution; leave them out"
         )
-    model.codec.choose(decoding, seed)
+    model.codec.set_decoding(decoding, seed)
 
 
 def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespace) -> Iterator[UserError | None]:

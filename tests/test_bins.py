@@ -5,7 +5,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from colorgan.codecs.bins import Bins, read_prior, save_prior
-from colorgan.codecs.neighbors import Neighbors
+from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins, split
 from colorgan.errors import UserError
 
@@ -39,7 +39,7 @@ def test_the_bins_hold_the_233_whose_centers_lie_in_the_hull_of_srgb(cube):
 
 
 def test_every_srgb_color_is_nearest_to_a_bin_within_half_a_bin(cube):
-    _, squared = Neighbors(in_gamut_bins(), 1)(cube[1])
+    _, squared = NearestNeighbors(in_gamut_bins(), 1)(cube[1])
     assert squared.max() <= 5**2 + 5**2 + 1e-3
 
 
@@ -48,14 +48,14 @@ def test_every_srgb_color_is_nearest_to_a_bin_within_half_a_bin(cube):
 def test_neighbors_are_those_of_brute_force(cube, count, places):
     ab = cube[1][..., ::7] if places == "gamut" else 118 * (2 * torch.rand(1, 2, 1, 2000) - 1)
     bins = in_gamut_bins()
-    index, squared = Neighbors(bins, count)(ab)
+    index, squared = NearestNeighbors(bins, count)(ab)
     distances = torch.cdist(ab[0, :, 0].T.double(), bins.double())
     torch.testing.assert_close(squared[0, :, 0].T.double().sqrt(), distances.topk(count, largest=False).values)
     torch.testing.assert_close(distances.gather(1, index[0, :, 0].T), distances.topk(count, largest=False).values)
 
 
 def test_a_place_beyond_all_cells_still_finds_a_bin():
-    index, _ = Neighbors(in_gamut_bins(), 1)(pixel(400, 0))
+    index, _ = NearestNeighbors(in_gamut_bins(), 1)(pixel(400, 0))
     assert in_gamut_bins()[index.item()].tolist() == [100, 0]
 
 

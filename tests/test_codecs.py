@@ -8,7 +8,7 @@ L = torch.full((1, 1, 2, 2), 50.0)
 
 
 def out_for(ab, scale=110.0):
-    """The net's output that stands for this color."""
+    """Return the output of a net that `Regress` decodes to this color."""
     return torch.atanh(torch.tensor(ab) / scale)
 
 

@@ -66,7 +66,7 @@ def test_channels(space, channels):
 
 def test_bins_of_lab_hold_equal_shares_of_a_gaussian():
     values = 25 * torch.randn(64_000)
-    counts = Histograms("lab")._index(values).bincount(minlength=32)
+    counts = Histograms("lab")._bin_index(values).bincount(minlength=32)
     assert (counts / 2000 - 1).abs().max() < 0.1
 
 

@@ -40,7 +40,7 @@ def test_a_seed_alone_draws_a_sample(run, several, tmp_path):
 
 
 def test_without_options_the_model_decodes_as_it_was_trained_to(run, several, tmp_path):
-    several.codec.choose("mean", seed=77)
+    several.codec.set_decoding("mean", seed=77)
     photo(tmp_path / "a.png")
     assert run("a.png") == 0
     assert (several.codec.decoding, levels(tmp_path / "colorized")) == ("mean", {"a.png": 77})

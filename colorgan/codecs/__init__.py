@@ -1,4 +1,4 @@
-"""Every codec by its name in an experiment."""
+"""The codecs, by the names that experiments use."""
 
 from colorgan.codecs.axis_bins import AxisBins
 from colorgan.codecs.bins import Bins

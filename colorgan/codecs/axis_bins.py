@@ -1,4 +1,4 @@
-"""Color by classification of a and of b, each over bins of its own (Melas-Kyriazi and Han, report)."""
+"""Color by classification of a and of b separately (Melas-Kyriazi and Han, report)."""
 
 from typing import Literal
 
@@ -6,52 +6,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.codecs.distribution import Distribution, draw
+from colorgan.codecs.base import resize
+from colorgan.codecs.distribution import Distribution, sample_with_shared_noise
 
-BINS = 25  # of each axis, 10 Lab units wide, from -120 to 120
+NUM_BINS = 25  # of each axis
+BIN_WIDTH = 10  # in Lab units
+MAX_CENTER = 120  # in Lab units; the first center is at -120
 
 
 class AxisBins(Distribution):
-    """Two distributions a pixel: 25 bins of a, then 25 of b. Every sRGB color lies within them."""
+    """Two distributions for each pixel, over 25 bins of a and 25 bins of b, which cover all sRGB colors."""
 
-    channels = 2 * BINS
+    channels = 2 * NUM_BINS
     decodings = ("mean", "mode", "sample")
-    smooth = ("mean",)
+    differentiable_decodings = ("mean",)
 
     def __init__(self, decoding: Literal["mean", "mode", "sample"] = "mean"):
         super().__init__(decoding)
-        self.register_buffer("centers", torch.linspace(-120, 120, BINS), persistent=False)
+        self.register_buffer("centers", torch.linspace(-MAX_CENTER, MAX_CENTER, NUM_BINS), persistent=False)
 
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
-        """Cross entropy with the true color's bins at the pixel in the middle of each predicted one, summed over axes.
+        """Return the cross entropy with the bins of the true color, summed over both axes.
+
+        Where the net predicts fewer pixels, the true color is sampled at the center of each of them.
 
         Args:
-            out: (B, 50, h, w), logits.
+            out: (B, 50, h, w), logits of a, then of b.
             L: (B, 1, H, W) in [0, 100].
-            ab: (B, 2, H, W), the true color in Lab units.
+            ab: (B, 2, H, W) in Lab units, the true color.
         """
-        truth = F.interpolate(ab, out.shape[-2:], mode="nearest-exact") if ab.shape[-2:] != out.shape[-2:] else ab
-        return 2 * F.cross_entropy(_by_axis(out.float()), self._bins(truth))
+        target = resize(ab, out.shape[-2:], "nearest-exact")
+        return 2 * F.cross_entropy(_split_axes(out.float()), self._encode(target))
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
-        """Logits (B, 50, h, w) as ab (B, 2, h, w) in Lab units, float32."""
-        logits = _by_axis(out.float())  # (B, 25, 2, h, w)
+        """Decode logits (B, 50, h, w) to ab (B, 2, h, w) in Lab units, float32."""
+        logits = _split_axes(out.float())  # (B, 25, 2, h, w)
         if self.decoding == "mode":
             return self.centers[logits.argmax(dim=1)]
         if self.decoding == "sample":
-            shares = torch.stack([draw(axis, self.seed, i) for i, axis in enumerate(logits.unbind(2))], dim=2)
+            axes = [sample_with_shared_noise(axis, self.seed, i) for i, axis in enumerate(logits.unbind(2))]
+            probabilities = torch.stack(axes, dim=2)
         else:
-            shares = torch.softmax(logits, dim=1)
-        return (shares * self.centers.view(-1, 1, 1, 1)).sum(dim=1)
+            probabilities = torch.softmax(logits, dim=1)
+        return (probabilities * self.centers.view(-1, 1, 1, 1)).sum(dim=1)
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
-        """What the bins of ab (B, 2, H, W) themselves decode to: the best that any net can do."""
-        return self.centers[self._bins(ab)]
+        """Round ab (B, 2, H, W) to the centers of its bins."""
+        return self.centers[self._encode(ab)]
 
-    def _bins(self, ab: Tensor) -> Tensor:
-        return ((ab + 120) / 10).round().long().clamp(0, BINS - 1)
+    def _encode(self, ab: Tensor) -> Tensor:
+        """Return the bin of each value of ab, int64 in [0, 24], of the same shape."""
+        return ((ab + MAX_CENTER) / BIN_WIDTH).round().long().clamp(0, NUM_BINS - 1)
 
 
-def _by_axis(out: Tensor) -> Tensor:
-    """(B, 50, h, w) -> (B, 25, 2, h, w)."""
-    return out.unflatten(1, (2, BINS)).transpose(1, 2)
+def _split_axes(out: Tensor) -> Tensor:
+    """Reshape (B, 50, h, w) to (B, 25, 2, h, w)."""
+    return out.unflatten(1, (2, NUM_BINS)).transpose(1, 2)

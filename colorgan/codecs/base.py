@@ -1,16 +1,17 @@
-"""The interface of codecs: what the output of a net means."""
+"""The interface of codecs, which define what the output of a net means."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Codec(nn.Module, ABC):
-    """Turns the output of a net into color, and compares it with the true color."""
+    """Decodes the output of a net to color, and computes its loss."""
 
-    channels: int  # output channels that a net needs for it
-    differentiable: bool  # whether `decode` passes gradients on
+    channels: int  # output channels of the net
+    differentiable: bool  # whether `decode` passes a gradient to the net
 
     @abstractmethod
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
@@ -19,12 +20,12 @@ class Codec(nn.Module, ABC):
         Args:
             out: (B, channels, h, w), the output of a net.
             L: (B, 1, H, W) in [0, 100], with H >= h and W >= w.
-            ab: (B, 2, H, W), the true color in Lab units.
+            ab: (B, 2, H, W) in Lab units, the true color.
         """
 
     @abstractmethod
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
-        """Return the predicted color ab, (B, 2, h, w) or (B, 2, H, W) in Lab units, float32.
+        """Return the predicted color, ab (B, 2, h, w) or (B, 2, H, W) in Lab units, float32.
 
         Args:
             out: (B, channels, h, w), the output of a net.
@@ -33,7 +34,20 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
-        """Encode and decode ab (B, 2, H, W): the closest colors that any output decodes to."""
+        """Encode and decode the true color, which bounds what a net can achieve.
+
+        Args:
+            L: (B, 1, H, W) in [0, 100].
+            ab: (B, 2, H, W) in Lab units.
+
+        Returns:
+            (B, 2, H, W) in Lab units.
+        """
 
     def initialize(self, ab: Iterable[Tensor]) -> None:
-        """Measure batches (B, 2, H, W) of training colors, where the codec needs it."""
+        """Fit buffers to batches (B, 2, H, W) of training colors in Lab units. Does nothing by default."""
+
+
+def resize(x: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Resize (B, C, H, W) to (B, C, *size) by `F.interpolate`, unless it has that size."""
+    return x if x.shape[-2:] == size else F.interpolate(x, size, mode=mode)

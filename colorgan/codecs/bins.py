@@ -9,28 +9,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.codecs.distribution import TEMPERATURE, Distribution, draw
-from colorgan.codecs.neighbors import Neighbors
+from colorgan.codecs.base import resize
+from colorgan.codecs.distribution import TEMPERATURE, Distribution, sample_with_shared_noise
+from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins
 from colorgan.errors import UserError
 
-SMOOTHING = 5.0  # Lab units by which the prior is blurred (section 2.2)
+SIGMA_PRIOR = 5.0  # in Lab units, of the Gaussian that smooths the prior (section 2.2)
 
 
 class Bins(Distribution):
-    """A distribution over the 313 in-gamut bins of ab, 10 Lab units wide."""
+    """A distribution over the 313 in-gamut bins of ab, which are 10 Lab units wide."""
 
     channels = 313
     decodings = ("annealed", "mean", "mode", "sample")
-    smooth = ("annealed", "mean")
+    differentiable_decodings = ("annealed", "mean")
 
     def __init__(
         self,
-        neighbors: int = 5,  # bins that share the code of a color (section 2.1); the released code takes 10
-        sigma: float = 5.0,  # Lab units: how fast their share falls with the distance
-        rebalance: float = 0.5,  # lambda of equation 4, the uniform part of the prior; 1: all colors weigh the same
-        prior: str | None = None,  # a file of `python -m colorgan.prior`; default: measured when training begins
-        near_gray: float = 5.0,  # pictures without a color of a larger |a| or |b| are not learned from
+        neighbors: int = 5,  # bins of the soft encoding of a color (section 2.1); the released code uses 10
+        sigma: float = 5.0,  # of the Gaussian of the soft encoding, in Lab units
+        rebalance: float = 0.5,  # lambda of equation 4, the weight of the uniform distribution; 1: no rebalancing
+        prior: str | None = None,  # a file of `python -m colorgan.prior`; default: measured when training starts
+        near_gray: float = 5.0,  # pictures in which no |a| or |b| is larger get no gradient
         decoding: Literal["annealed", "mean", "mode", "sample"] = "annealed",
         temperature: float = TEMPERATURE,  # of the annealed mean (equation 5)
     ):
@@ -48,10 +49,14 @@ class Bins(Distribution):
         self.temperature = temperature
         self.register_buffer("bins", in_gamut_bins(), persistent=False)
         self.register_buffer("prior", torch.full((self.channels,), 1 / self.channels))
-        self.nearest = Neighbors(self.bins, neighbors)
+        self.nearest = NearestNeighbors(self.bins, neighbors)
 
     def initialize(self, ab: Iterable[Tensor]) -> None:
-        """Measure the prior on batches (B, 2, H, W) of true colors, or read the file `prior`."""
+        """Measure the prior on batches (B, 2, H, W) of training colors in Lab units, or read it from the file `prior`.
+
+        Raises:
+            UserError: the file cannot be read or contains no prior.
+        """
         if self.prior_file:
             self.prior.copy_(read_prior(self.prior_file))
             return
@@ -60,70 +65,82 @@ class Bins(Distribution):
             nearest, _ = self.nearest(batch.to(self.bins.device))
             counts += torch.bincount(nearest[:, 0].flatten().cpu(), minlength=self.channels)
         bins = self.bins.double().cpu()
-        blur = torch.exp(-torch.cdist(bins, bins).square() / (2 * SMOOTHING**2))
-        smooth = (blur / blur.sum(dim=1, keepdim=True)).T @ counts
-        self.prior.copy_(smooth / smooth.sum())
+        blur = torch.exp(-torch.cdist(bins, bins).square() / (2 * SIGMA_PRIOR**2))
+        smoothed = (blur / blur.sum(dim=1, keepdim=True)).T @ counts
+        self.prior.copy_(smoothed / smoothed.sum())
 
     def class_weights(self) -> Tensor:
-        """(313,): rare colors weigh more, the mean over the prior is 1 (equation 4)."""
+        """Return the weights of the bins, (313,), larger for rare colors, with mean 1 under the prior (equation 4)."""
         weights = 1 / ((1 - self.rebalance) * self.prior + self.rebalance / self.channels)
         return weights / (self.prior * weights).sum()
 
     def encode(self, ab: Tensor) -> tuple[Tensor, Tensor]:
-        """Colors ab (B, 2, H, W) -> their nearest bins and the shares of these, (B, neighbors, H, W) each."""
+        """Encode colors softly: return their nearest bins and the probabilities of these (section 2.1).
+
+        Args:
+            ab: (B, 2, H, W) in Lab units.
+
+        Returns:
+            Indices of bins (B, neighbors, H, W), int64, and probabilities (B, neighbors, H, W), which sum to 1.
+        """
         index, squared = self.nearest(ab)
         return index, torch.softmax(-squared / (2 * self.sigma**2), dim=1)
 
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
-        """Cross entropy with the soft code of the true color at the pixel in the middle of each predicted one.
+        """Return the cross entropy with the soft encoding of the true color.
 
-        The weights of rare colors, and of near-gray pictures, act on the gradient alone, as in the authors' code.
+        Where the net predicts fewer pixels, the true color is sampled at the center of each of them. The class weights,
+        and the weight 0 of near-gray pictures, affect only the gradient, as in the authors' code.
 
         Args:
             out: (B, 313, h, w), logits.
             L: (B, 1, H, W) in [0, 100].
-            ab: (B, 2, H, W), the true color in Lab units.
+            ab: (B, 2, H, W) in Lab units, the true color.
         """
-        truth = F.interpolate(ab, out.shape[-2:], mode="nearest-exact") if ab.shape[-2:] != out.shape[-2:] else ab
-        index, shares = self.encode(truth)
-        entropy = -(shares * F.log_softmax(out.float(), dim=1).gather(1, index)).sum(dim=1)  # (B, h, w)
-        colorful = (truth.abs() > self.near_gray).flatten(1).any(dim=1)
+        target = resize(ab, out.shape[-2:], "nearest-exact")
+        index, probabilities = self.encode(target)
+        entropy = -(probabilities * F.log_softmax(out.float(), dim=1).gather(1, index)).sum(dim=1)  # (B, h, w)
+        colorful = (target.abs() > self.near_gray).flatten(1).any(dim=1)
         weights = self.class_weights()[index[:, 0]] * colorful[:, None, None]
         weighted = (entropy * weights).mean()
         return weighted + (entropy.mean() - weighted).detach()
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
-        """Logits (B, 313, h, w) as ab (B, 2, h, w) in Lab units, float32."""
+        """Decode logits (B, 313, h, w) to ab (B, 2, h, w) in Lab units, float32."""
         if self.decoding == "mode":
             return self.bins[out.argmax(dim=1)].movedim(-1, 1)
         if self.decoding == "sample":
-            shares = draw(out, self.seed)
+            probabilities = sample_with_shared_noise(out, self.seed)
         else:
-            shares = torch.softmax(out.float() / (self.temperature if self.decoding == "annealed" else 1), dim=1)
+            probabilities = torch.softmax(out.float() / (self.temperature if self.decoding == "annealed" else 1), dim=1)
         with torch.autocast(out.device.type, enabled=False):
-            return torch.einsum("bqhw,qc->bchw", shares, self.bins)
+            return torch.einsum("bqhw,qc->bchw", probabilities, self.bins)
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
-        """What the code of ab (B, 2, H, W) itself decodes to: the best that any net can do."""
-        index, shares = self.encode(ab)
-        code = torch.zeros(len(ab), self.channels, *ab.shape[-2:], device=ab.device).scatter(1, index, shares)
-        return self.decode(code.clamp(min=1e-30).log(), L)
+        """Decode the soft encoding of ab (B, 2, H, W)."""
+        index, probabilities = self.encode(ab)
+        dense = torch.zeros(len(ab), self.channels, *ab.shape[-2:], device=ab.device)
+        return self.decode(dense.scatter(1, index, probabilities).clamp(min=1e-30).log(), L)
 
 
 def save_prior(path: Path, prior: Tensor) -> None:
-    """Writes a prior (313,) as JSON."""
+    """Write a prior (313,) as JSON."""
     content = {"bins": in_gamut_bins().tolist(), "prior": prior.tolist()}
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def read_prior(path: str | Path) -> Tensor:
-    """The prior (313,) of a file; raises UserError if there is none in it."""
+    """Read a prior (313,), which sums to 1, from a file of `save_prior`.
+
+    Raises:
+        UserError: the file cannot be read or contains no prior.
+    """
     remedy = "python -m colorgan.prior measures one"
     try:
         prior = torch.tensor(json.loads(Path(path).expanduser().read_text(encoding="utf-8"))["prior"])
     except OSError as error:
         raise UserError(f"codec.prior={path}: {error.strerror}; {remedy}") from None
-    except (ValueError, KeyError, TypeError, RuntimeError):  # the last: no numbers
+    except (ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: not numbers
         raise UserError(f"codec.prior={path}: not a prior; {remedy}") from None
     if prior.shape != (Bins.channels,) or not (prior >= 0).all() or not 0 < prior.sum() < float("inf"):
         raise UserError(f"codec.prior={path}: not {Bins.channels} frequencies; {remedy}")

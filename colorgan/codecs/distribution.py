@@ -1,4 +1,4 @@
-"""What codecs share that predict a distribution of colors: ways to one color of it, and coherent samples."""
+"""The base class of codecs that predict a distribution of colors, and sampling from it."""
 
 from typing import ClassVar
 
@@ -9,22 +9,35 @@ from colorgan.codecs.base import Codec
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
-TEMPERATURE = 0.38  # of the annealed mean of Zhang 2016, section 2.3, and of samples
-SHARPNESS = 5.0  # of a sample: high enough for one color to win, low enough for seams to be soft
+TEMPERATURE = 0.38  # of the annealed mean (Zhang, Isola and Efros 2016, section 2.3), and of samples
+SHARPNESS = 5.0  # of the soft argmax of samples: high enough that one color wins, low enough that seams are soft
 
 
 class Distribution(Codec):
-    """A codec that decodes in several ways; `decoding` names the one in use, `seed` the sample."""
+    """A codec that decodes a distribution in one of several ways.
+
+    Attributes:
+        decoding: the current one of `decodings`.
+        seed: of the noise of samples.
+    """
 
     decodings: ClassVar[tuple[str, ...]]
-    smooth: ClassVar[tuple[str, ...]]  # those that pass a gradient on
+    differentiable_decodings: ClassVar[tuple[str, ...]]
 
     def __init__(self, decoding: str):
         super().__init__()
-        self.choose(decoding)
+        self.set_decoding(decoding)
 
-    def choose(self, decoding: str, seed: int = 0) -> None:
-        """Decodes in this way from now on; raises UserError if there is no such way."""
+    def set_decoding(self, decoding: str, seed: int = 0) -> None:
+        """Set how `decode` works from now on.
+
+        Args:
+            decoding: one of `decodings`.
+            seed: of the noise, where `decoding` is "sample".
+
+        Raises:
+            UserError: unknown `decoding`.
+        """
         if decoding not in self.decodings:
             raise UserError(f"decoding '{decoding}': there are {', '.join(self.decodings)}")
         self.decoding = decoding
@@ -32,28 +45,29 @@ class Distribution(Codec):
 
     @property
     def differentiable(self) -> bool:
-        """Whether `decode` passes a gradient on."""
-        return self.decoding in self.smooth
+        """Whether `decode` passes a gradient to the net."""
+        return self.decoding in self.differentiable_decodings
 
 
-def draw(logits: Tensor, seed: int, which: int = 0) -> Tensor:
-    """A sample of each pixel's annealed distribution, the same chance at all pixels.
+def sample_with_shared_noise(logits: Tensor, seed: int, stream: int = 0) -> Tensor:
+    """Sample from the annealed distribution of each pixel by the Gumbel-max trick, with the same noise at all pixels.
 
-    Gumbel's trick: the argmax of logits + noise is a draw from their softmax. With one noise vector for all pixels
-    each pixel keeps its distribution, and pixels that predict alike draw alike: a sample holds together as a picture.
-    Without annealing the many unlikely colors together would win too often.
+    The argmax of logits plus Gumbel noise is a sample from their softmax. Sharing one noise vector keeps the
+    distribution of each pixel, and pixels with the same logits get the same sample, so that the colors of a picture
+    are coherent. Without annealing, the many unlikely colors together would win too often. A sharp softmax replaces
+    the argmax.
 
     Args:
         logits: (B, K, h, w).
-        seed: of the noise; on every device and in every batch it gives the same.
-        which: of several distributions of a pixel; each has a noise of its own.
+        seed: of the noise, which is the same on every device and in every batch.
+        stream: which of the independent noise vectors of this seed to use, for codecs with several distributions.
 
     Returns:
-        (B, K, h, w), weights of the K choices that are nearly one choice, float32.
+        (B, K, h, w), nearly one-hot weights, float32.
     """
     uniform = torch.rand(
-        logits.shape[1], generator=torch.Generator().manual_seed(seed_of(seed, which)), dtype=torch.float64
+        logits.shape[1], generator=torch.Generator().manual_seed(seed_of(seed, stream)), dtype=torch.float64
     )
-    noise = -torch.log(-torch.log(uniform)).to(logits.device, torch.float32)
+    gumbel = -torch.log(-torch.log(uniform)).to(logits.device, torch.float32)
     annealed = torch.log_softmax(logits.float() / TEMPERATURE, dim=1)
-    return torch.softmax(SHARPNESS * (annealed + noise[:, None, None]), dim=1)
+    return torch.softmax(SHARPNESS * (annealed + gumbel[:, None, None]), dim=1)

@@ -1,4 +1,4 @@
-"""Color by regression: the net predicts ab itself."""
+"""Color by regression of ab."""
 
 from typing import Literal
 
@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorgan.codecs.base import Codec
+from colorgan.codecs.base import Codec, resize
 
 
 class Regress(Codec):
-    """The net predicts ab itself, squashed as its paper does.
+    """The net predicts ab, after the activation of its paper.
 
-    Nazeri 2018, section 3.4, and deep-koalarization: tanh; Iizuka 2016: a sigmoid whose middle is gray;
-    VGG-19 fusion and the CNN of Melas-Kyriazi and Han: as it is.
+    tanh: Nazeri 2018, section 3.4, and deep-koalarization; sigmoid, shifted so that 0 is gray: Iizuka 2016; linear:
+    VGG-19 fusion and the CNN of Melas-Kyriazi and Han.
     """
 
     channels = 2
@@ -23,7 +23,7 @@ class Regress(Codec):
         self,
         loss: Literal["l1", "mse"] = "l1",  # mean over pixels and channels, in units of `scale`
         activation: Literal["tanh", "sigmoid", "linear"] = "tanh",
-        scale: float = 110.0,  # Lab units of a fully saturated output; of an output of 1, where it is linear
+        scale: float = 110.0,  # Lab units that an activation of 1 stands for, the maximum of tanh and sigmoid
     ):
         super().__init__()
         if scale <= 0:
@@ -33,28 +33,24 @@ class Regress(Codec):
         self.scale = scale
 
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
-        """The color loss, a scalar.
+        """Return the L1 or squared error, a scalar.
 
         Args:
-            out: (B, 2, h, w), the net's linear output.
+            out: (B, 2, h, w), the output of a net before the activation.
             L: (B, 1, H, W) in [0, 100].
-            ab: (B, 2, H, W), the true color in Lab units; shrunk to h x w where the net predicts fewer pixels.
+            ab: (B, 2, H, W) in Lab units, the true color; averaged to h x w where the net predicts fewer pixels.
         """
-        return self.error(self.activation(out.float()), _shrink(ab, out.shape[-2:]) / self.scale)
+        return self.error(self.activation(out.float()), resize(ab, out.shape[-2:], "area") / self.scale)
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
-        """The net's output (B, 2, h, w) as ab (B, 2, h, w) in Lab units, float32 and differentiable."""
+        """Decode the output (B, 2, h, w) of a net to ab (B, 2, h, w) in Lab units, float32."""
         return self.activation(out.float()) * self.scale
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
-        """The closest to ab (B, 2, H, W) that any output decodes to."""
+        """Clamp ab (B, 2, H, W) to the range of the activation."""
         return ab if isinstance(self.activation, nn.Identity) else ab.clamp(-self.scale, self.scale)
 
 
 def _signed_sigmoid(x: Tensor) -> Tensor:
-    """A sigmoid stretched to (-1, 1)."""
+    """Return a sigmoid with the range (-1, 1)."""
     return 2 * torch.sigmoid(x) - 1
-
-
-def _shrink(ab: Tensor, shape: torch.Size) -> Tensor:
-    return F.interpolate(ab, shape, mode="area") if ab.shape[-2:] != shape else ab

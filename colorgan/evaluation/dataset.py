@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorgan.codecs.neighbors import Neighbors
+from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins, split
 from colorgan.data.folder import class_from_path, find_images
 from colorgan.data.source import FileSource, ImageSource
@@ -110,7 +110,7 @@ def color_statistics(dataset: ImageSource, size: int) -> ColorStatistics:
     Raises:
         UserError: fewer than two can be read.
     """
-    nearest = Neighbors(in_gamut_bins(), 1)
+    nearest = NearestNeighbors(in_gamut_bins(), 1)
     counts, total = torch.zeros(len(nearest.points), dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     problems: list[str] = []
     readable: list[int] = []

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorgan.codecs.neighbors import Neighbors
+from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins, split
 from colorgan.metrics.bootstrap import Interval, percentile_interval
 from colorgan.metrics.networks import FeatureNetworks, Requirement
@@ -24,7 +24,7 @@ class RebalancingWeights:
     """
 
     def __init__(self, prior: Tensor):
-        self.nearest = Neighbors(in_gamut_bins(), 1)
+        self.nearest = NearestNeighbors(in_gamut_bins(), 1)
         self.inverse = torch.where(prior > 0, 1 / prior, 0)
 
     def __call__(self, ab: Tensor) -> Tensor:
