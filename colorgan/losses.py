@@ -1,6 +1,7 @@
-"""Adversarial losses: short functions of logits (any shape) that return a scalar.
+"""Adversarial losses, which map logits of any shape to a scalar, the mean over all logits.
 
-Each entry of `ADVERSARIAL` is (discriminator's loss(real, fake, real_label), generator's loss(fake)).
+Each value of `ADVERSARIAL` is a pair of functions: the loss of the discriminator, of the logits of real and of fake
+pictures and the label of real ones, and the loss of the generator, of the logits of fake pictures.
 """
 
 import torch
@@ -9,39 +10,43 @@ from torch import Tensor
 
 
 def nonsaturating_discriminator(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
-    """-log D(real) - log(1 - D(fake)) (Goodfellow et al. 2014, equation 1).
+    """Return -log D(real) - log(1 - D(fake)) (Goodfellow et al. 2014, equation 1).
 
-    A `real_label` below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4): fake labels stay 0.
+    A `real_label` below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4). The label of fake pictures
+    is 0.
     """
-    return _cross_entropy(real, real_label) + _cross_entropy(fake, 0.0)
+    return _binary_cross_entropy(real, real_label) + _binary_cross_entropy(fake, 0.0)
 
 
 def nonsaturating_generator(fake: Tensor) -> Tensor:
-    """-log D(fake) (Goodfellow et al. 2014, section 3; Nazeri 2018, equation 4)."""
-    return _cross_entropy(fake, 1.0)
+    """Return -log D(fake) (Goodfellow et al. 2014, section 3; Nazeri 2018, equation 4)."""
+    return _binary_cross_entropy(fake, 1.0)
 
 
 def least_squares_discriminator(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
-    """(D(real) - real_label)^2 + D(fake)^2 (Mao et al. 2017, equation 9, with labels 0 and 1)."""
+    """Return (D(real) - real_label)^2 + D(fake)^2 (Mao et al. 2017, equation 9, with labels 0 and 1)."""
     return (real - real_label).square().mean() + fake.square().mean()
 
 
 def least_squares_generator(fake: Tensor) -> Tensor:
-    """(D(fake) - 1)^2 (Mao et al. 2017, equation 9)."""
+    """Return (D(fake) - 1)^2 (Mao et al. 2017, equation 9)."""
     return (fake - 1).square().mean()
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
-    """max(0, 1 - D(real)) + max(0, 1 + D(fake)) (Lim and Ye 2017). It has no labels: `real_label` must be 1."""
+    """Return max(0, 1 - D(real)) + max(0, 1 + D(fake)) (Lim and Ye 2017).
+
+    This loss has no labels; `real_label` must be 1.
+    """
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
-    """-D(fake) (Lim and Ye 2017)."""
+    """Return -D(fake) (Lim and Ye 2017)."""
     return -fake.mean()
 
 
-def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+def _binary_cross_entropy(logits: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 

@@ -7,18 +7,18 @@ from colorgan.optim.muon import Muon, orthogonalize
 
 
 def holding(p):
-    """A part with one weight."""
+    """Return a module with one weight."""
     return nn.ParameterDict({"weight": nn.Parameter(p.clone())})
 
 
 def stepped(p, gradients, **options):
     """The weight after one step for each gradient."""
-    part = holding(p)
-    optimizer = Muon(part, **{"lr": 0.1, **options})
+    module = holding(p)
+    optimizer = Muon(module, **{"lr": 0.1, **options})
     for gradient in gradients:
-        part["weight"].grad = gradient.clone()
+        module["weight"].grad = gradient.clone()
         optimizer.step()
-    return part["weight"].detach()
+    return module["weight"].detach()
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 64), (2, 64, 16), (1, 1, 5)])
@@ -97,22 +97,22 @@ def test_a_restored_state_goes_on_as_the_unbroken_one():
 
 
 def test_what_is_under_spectral_norm_goes_as_under_adam():
-    part = spectral_norm(nn.Conv2d(3, 4, 3))
-    matrices, others = (group["params"] for group in Muon(part, 0.1).param_groups)
+    module = spectral_norm(nn.Conv2d(3, 4, 3))
+    matrices, others = (group["params"] for group in Muon(module, 0.1).param_groups)
     assert not matrices
-    assert {id(p) for p in others} == {id(p) for p in part.parameters()}
+    assert {id(p) for p in others} == {id(p) for p in module.parameters()}
 
 
 def test_a_closure_gives_the_loss():
-    part = holding(torch.ones(2, 3))
+    module = holding(torch.ones(2, 3))
 
     def closure():
-        loss = part["weight"].square().sum()
+        loss = module["weight"].square().sum()
         loss.backward()
         return loss
 
-    assert Muon(part, 0.1).step(closure) == 6
-    assert part["weight"].sum() < 6
+    assert Muon(module, 0.1).step(closure) == 6
+    assert module["weight"].sum() < 6
 
 
 def test_a_momentum_of_1_is_refused():

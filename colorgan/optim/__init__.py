@@ -1,1 +1,1 @@
-"""Optimizers, learning-rate schedules and averages of weights."""
+"""Optimizers, learning-rate schedules and the exponential moving average of weights."""

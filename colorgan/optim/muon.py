@@ -1,4 +1,4 @@
-"""The optimizer Muon: steps of the same length in all directions of a weight matrix."""
+"""The optimizer Muon, which orthogonalizes the updates of weight matrices."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -7,32 +7,44 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-STEPS = 5  # of the iteration
-A, B, C = 3.4445, -4.7750, 2.0315  # its coefficients, chosen by Jordan for fast growth of small singular values
-LENGTH = 0.2  # root mean square of a step of 1, about that of Adam (Liu et al. 2025, "Muon is scalable", section 2.2)
+NS_STEPS = 5  # of the Newton-Schulz iteration
+NS_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # chosen by Jordan such that small singular values grow fast
+UPDATE_RMS = 0.2  # of an update at lr=1, about that of Adam (Liu et al. 2025, "Muon is scalable", section 2.2)
 
 
 class Muon(torch.optim.Adam):
     """Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
 
-    The momentum of a weight matrix is replaced by the orthogonal matrix that is nearest; the kernel of a convolution is
-    a matrix of outputs x (inputs x pixels). All else is Adam's: biases, norms, and what is under spectral norm, as the
-    length of such a weight says nothing. torch's own takes no convolutions and, as timm's, works in bfloat16, which
-    most CPUs only emulate.
+    The update of a weight matrix is the orthogonal matrix nearest to its Nesterov momentum. The kernel of a convolution
+    is a matrix of outputs x (inputs * kernel height * kernel width). All other parameters are updated by Adam: biases,
+    the weights of normalization layers, and weights under spectral norm, whose scale has no effect.
+
+    `torch.optim.Muon` does not accept convolutions. Like the Muon of timm it computes in bfloat16, which most CPUs only
+    emulate.
+
+    Args:
+        module: its parameters that require a gradient are optimized.
+        lr: learning rate, of Adam and of Muon.
+        betas: coefficients of the running averages of Adam.
+        momentum: of weight matrices, in [0, 1).
+        weight_decay: decoupled for weight matrices; an L2 penalty for the parameters of Adam.
+
+    Raises:
+        ValueError: a hyperparameter is out of range.
     """
 
     def __init__(
         self,
-        part: nn.Module,
+        module: nn.Module,
         lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),  # of Adam
-        momentum: float = 0.95,  # of matrices
+        betas: tuple[float, float] = (0.9, 0.999),
+        momentum: float = 0.95,
         weight_decay: float = 0.0,
     ):
         if not 0 <= momentum < 1:
             raise ValueError(f"Invalid momentum value: {momentum}")
         matrices, others = [], []
-        for name, p in part.named_parameters():
+        for name, p in module.named_parameters():
             if p.requires_grad:
                 (matrices if p.ndim > 1 and "parametrizations." not in name else others).append(p)
         super().__init__([{"params": matrices}, {"params": others}], lr, betas, weight_decay=weight_decay)
@@ -41,59 +53,63 @@ class Muon(torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Takes the gradients of matrices; Adam takes what is left."""
+        """Update the weight matrices by Muon and all other parameters by Adam."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         group = self.param_groups[0]
-        alike = defaultdict(list)  # matrices of one shape are one batch
+        by_shape = defaultdict(list)  # matrices of the same shape are orthogonalized as a batch
         for p in group["params"]:
             if p.grad is not None:
-                alike[p.shape].append(p)
-        for matrices in alike.values():
-            self._step(matrices, group)
+                by_shape[p.shape].append(p)
+        for matrices in by_shape.values():
+            self._update(matrices, group)
         super().step()
         return loss
 
-    def _step(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
+    def _update(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
+        """Update matrices of the same shape and remove their gradients, so that Adam skips them."""
         directions = []
         for p in matrices:
             state = self.state[p]
             if not state:
-                state["step"] = torch.zeros(())  # unused; Adam asks for it where it restores a state
+                state["step"] = torch.zeros(())  # not used, but required by Adam.load_state_dict
                 state["momentum_buffer"] = torch.zeros_like(p)
             buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(p.grad)
-            directions.append(p.grad.add(buffer, alpha=group["momentum"]).flatten(1))  # Nesterov's
+            directions.append(p.grad.add(buffer, alpha=group["momentum"]).flatten(1))  # Nesterov
             p.grad = None
         with torch.autocast(matrices[0].device.type, enabled=False):  # the iteration diverges in bfloat16
-            steps = orthogonalize(torch.stack(directions))
-        rate = group["lr"] * LENGTH * max(steps.shape[1:]) ** 0.5
-        for p, step in zip(matrices, steps, strict=True):
-            p.mul_(1 - group["lr"] * group["weight_decay"]).add_(step.view_as(p), alpha=-rate)
+            updates = orthogonalize(torch.stack(directions))
+        step_size = group["lr"] * UPDATE_RMS * max(updates.shape[1:]) ** 0.5
+        for p, update in zip(matrices, updates, strict=True):
+            p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.view_as(p), alpha=-step_size)
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Brings all singular values near 1, by five steps of a Newton-Schulz iteration.
+    """Orthogonalize matrices approximately by five steps of a Newton-Schulz iteration.
 
-    Each step multiplies X by A + B G + C G^2, where G = X X^T. These factors are polynomials of the first G and
-    commute, so they are multiplied among themselves first, which is cheaper where X is wide.
+    Each step multiplies X from the left by a I + b G + c G^2, where G = X X^T and a, b and c are `NS_COEFFICIENTS`.
+    These factors are polynomials of the first G and commute, so that their product is computed first, which is cheaper
+    where X is wide.
 
     Args:
-        matrices: (N, rows, columns), floating.
+        matrices: (N, rows, columns), a floating-point type.
 
     Returns:
-        (N, rows, columns); singular values 0.68 to 1.2, where those of X were not below 1/500 of its norm.
+        (N, rows, columns), with the same singular vectors. A singular value that is at least 1/500 of the Frobenius
+        norm of its matrix becomes 0.68 to 1.2.
     """
     tall = matrices.shape[1] > matrices.shape[2]
     wide = matrices.mT if tall else matrices
     gram = wide @ wide.mT
-    squared = gram.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=torch.finfo(gram.dtype).tiny)[:, None, None]
-    gram = gram / squared
-    one = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    product = one / squared.sqrt()
-    for _ in range(STEPS):
-        factor = A * one + B * gram + C * (gram @ gram)
+    squared_norm = gram.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=torch.finfo(gram.dtype).tiny)[:, None, None]
+    gram = gram / squared_norm
+    identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
+    product = identity / squared_norm.sqrt()
+    a, b, c = NS_COEFFICIENTS
+    for _ in range(NS_STEPS):
+        factor = a * identity + b * gram + c * (gram @ gram)
         product = factor @ product
         gram = factor @ gram @ factor
     result = product @ wide

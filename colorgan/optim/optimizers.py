@@ -1,4 +1,4 @@
-"""The optimizers by their names, as an experiment sets them."""
+"""The optimizers, by the names that experiments use."""
 
 from typing import Any
 
@@ -13,31 +13,36 @@ from colorgan.optim.muon import Muon
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adadelta": torch.optim.Adadelta, "muon": Muon}
 
 
-def make_optimizer(part: nn.Module, optim: DictConfig, ratio: float) -> Optimizer:
-    """The optimizer that `optim.optimizer` names, of those weights of `part` that are not frozen.
+def make_optimizer(network: nn.Module, optim: DictConfig, ratio: float) -> Optimizer:
+    """Create the optimizer named `optim.optimizer`.
 
     Args:
-        part: a network.
+        network: its parameters that require a gradient are optimized.
         optim: the `optim` node of an experiment.
-        ratio: the network's learning rate as a multiple of `optim.lr`.
+        ratio: learning rate of the network as a multiple of `optim.lr`.
 
     Raises:
-        UserError: a value that the optimizer refuses.
+        UserError: a value of `optim` is out of range.
     """
-    weights = part if optim.optimizer == "muon" else [p for p in part.parameters() if p.requires_grad]
+    params = network if optim.optimizer == "muon" else [p for p in network.parameters() if p.requires_grad]
     try:
-        return OPTIMIZERS[optim.optimizer](weights, optim.lr * ratio, **_settings(optim))
+        return OPTIMIZERS[optim.optimizer](params, optim.lr * ratio, **_hyperparameters(optim))
     except ValueError as error:
         raise UserError(f"optim: {error}") from None
 
 
-def override(optimizer: Optimizer, optim: DictConfig) -> None:
-    """Lets the experiment's settings win over those that a checkpoint restored; the learning rate is the schedule's."""
+def set_hyperparameters(optimizer: Optimizer, optim: DictConfig) -> None:
+    """Replace the hyperparameters that a checkpoint restored by those of `optim`, except the learning rate.
+
+    Args:
+        optimizer: of `make_optimizer`, changed in place.
+        optim: the `optim` node of an experiment.
+    """
     for group in optimizer.param_groups:
-        group.update(_settings(optim))
+        group.update(_hyperparameters(optim))
 
 
-def _settings(optim: DictConfig) -> dict[str, Any]:
+def _hyperparameters(optim: DictConfig) -> dict[str, Any]:
     betas, momentum = {"betas": tuple(optim.betas)}, {"momentum": optim.momentum}
-    own = {"adam": betas, "sgd": momentum, "adadelta": {}, "muon": {**betas, **momentum}}
-    return {**own[optim.optimizer], "weight_decay": optim.weight_decay}
+    by_optimizer = {"adam": betas, "sgd": momentum, "adadelta": {}, "muon": {**betas, **momentum}}
+    return {**by_optimizer[optim.optimizer], "weight_decay": optim.weight_decay}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that a resumed run, or one with a time limit, continues rightly."""
+"""Learning-rate schedules, which also work for resumed runs and runs with a time limit."""
 
 import math
 from collections.abc import Callable
@@ -14,16 +14,18 @@ from colorgan.errors import UserError
 def make_schedule(
     optimizer: Optimizer, optim: DictConfig, progress: Callable[[], float], direction: Literal["min", "max"]
 ) -> LRScheduler:
-    """The schedule that `optim.schedule` names; a plateau one is stepped every epoch, the others every batch.
+    """Create the schedule named `optim.schedule`.
+
+    The caller steps "plateau" with the monitored metric after each epoch, and all others after each batch.
 
     Args:
-        optimizer: with its first learning rate.
+        optimizer: at its initial learning rate.
         optim: the `optim` node of an experiment.
-        progress: the share of the run that is done, in [0, 1].
-        direction: where the better values of the metric lie that a plateau schedule watches.
+        progress: returns the fraction of the run that is done, in [0, 1].
+        direction: "min" if lower values of the monitored metric are better, "max" if higher ones are.
 
     Raises:
-        UserError: a value that makes no schedule.
+        UserError: a value of `optim` is out of range.
     """
     if optim.schedule in ("step", "exponential", "plateau") and not 0 < optim.factor < 1:
         raise UserError(f"optim.factor={optim.factor}: a learning rate falls by a factor between 0 and 1")
@@ -43,8 +45,13 @@ def make_schedule(
     return LambdaLR(optimizer, factors[optim.schedule])
 
 
-def restart(schedule: LRScheduler, lr: float) -> None:
-    """Lets `lr` win over the rate that a checkpoint restored; the schedule goes on from where it stands."""
+def set_initial_lr(schedule: LRScheduler, lr: float) -> None:
+    """Replace the initial learning rate that a checkpoint restored; the schedule continues from its current step.
+
+    Args:
+        schedule: of `make_schedule`; it and its optimizer are changed in place.
+        lr: the new initial learning rate.
+    """
     for group in schedule.optimizer.param_groups:
         group["lr"] = group["initial_lr"] = lr
     if isinstance(schedule, LambdaLR):

@@ -13,8 +13,8 @@ from colorgan import config
 from colorgan.colorizer import checkpoint as checkpoints
 from colorgan.errors import UserError
 from colorgan.optim.averaging import make_average
-from colorgan.optim.optimizers import make_optimizer, override
-from colorgan.optim.schedules import make_schedule, restart
+from colorgan.optim.optimizers import make_optimizer, set_hyperparameters
+from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
 
 
@@ -106,7 +106,7 @@ class System(pl.LightningModule):
     def restart_learning_rates(self) -> None:
         """Replace restored learning rates by those of the experiment."""
         for schedule, (_, ratio) in zip(self.schedules(), self.networks().values(), strict=True):
-            restart(schedule, self.experiment.optim.lr * ratio)
+            set_initial_lr(schedule, self.experiment.optim.lr * ratio)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout, so that a resumed run draws what the unbroken one would have."""
@@ -115,7 +115,7 @@ class System(pl.LightningModule):
     def on_train_start(self) -> None:
         """Replace restored settings of the optimizers by those of the experiment."""
         for optimizer in self._optimizers():
-            override(optimizer, self.experiment.optim)
+            set_hyperparameters(optimizer, self.experiment.optim)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.batches = batch_idx + 1
