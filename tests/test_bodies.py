@@ -6,7 +6,7 @@ import timm
 import torch
 
 from colorgan.errors import UserError
-from colorgan.nets.bodies import digest, make_body, make_vgg, standardize, vgg_stages
+from colorgan.nets.bodies import hash_weights, make_body, make_vgg, standardize, vgg_stages
 
 BODY = "resnet10t"
 
@@ -131,8 +131,8 @@ def test_a_narrow_vgg_is_narrow_everywhere_and_has_no_published_weights():
         make_vgg("vgg19", 8, pretrained=True, weights=None)
 
 
-def test_a_digest_changes_with_one_weight(published):
-    before = digest(published)
-    assert digest(published) == before
+def test_the_hash_changes_with_one_weight(published):
+    before = hash_weights(published)
+    assert hash_weights(published) == before
     published.fc.bias.data[3] += 1e-6
-    assert digest(published) != before
+    assert hash_weights(published) != before

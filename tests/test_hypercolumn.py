@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from colorgan.nets.hypercolumn import Hypercolumn, _AsProduct
+from colorgan.nets.hypercolumn import Hypercolumn, _UnfoldConv2d
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def net():
 
 def dense(net, L):
     """Hypercolumns of all pixels of a picture, as the paper defines them: each layer resized to the picture."""
-    columns = [F.interpolate(x, L.shape[-2:], mode="bilinear") for x in net._maps(L)]
+    columns = [F.interpolate(x, L.shape[-2:], mode="bilinear") for x in net._feature_maps(L)]
     first = sum(layer(column) for layer, column in zip(net.first, columns, strict=True))
     return net.head(F.relu(first))
 
@@ -65,4 +65,4 @@ def test_a_net_of_nothing_is_refused(wrong):
 def test_the_product_of_fc6_is_a_padded_convolution():
     conv = torch.nn.Conv2d(5, 6, 7)
     x = torch.randn(2, 5, 3, 4)
-    torch.testing.assert_close(_AsProduct(conv)(x), F.conv2d(x, conv.weight, conv.bias, padding=3))
+    torch.testing.assert_close(_UnfoldConv2d(conv)(x), F.conv2d(x, conv.weight, conv.bias, padding=3))

@@ -96,5 +96,5 @@ def test_zhang_begins_with_a_guess_without_opinions():
 def test_all_layers_of_a_hypercolumn_count_alike_after_preparation():
     net, L = Hypercolumn(2, pretrained=False, width=4), 100 * torch.rand(4, 1, 64, 64)
     net.initialize(L)
-    sizes = [m.square().mean().sqrt().item() for m in net.eval()._maps(L)]
+    sizes = [m.square().mean().sqrt().item() for m in net.eval()._feature_maps(L)]
     assert max(sizes) / min(sizes) < 2

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from colorgan.nets.koala import Koala, _Conv
+from colorgan.nets.koala import Koala, _ConvReLU
 
 
 def koala(body="resnet10t", **more):
@@ -43,14 +43,14 @@ def test_the_decoder_has_the_layers_of_the_paper():
 
 
 def test_a_stride_of_two_pads_right_and_bottom_alone():
-    layer = _Conv(1, 1, stride=2)
+    layer = _ConvReLU(1, 1, stride=2)
     layer.conv.weight.data.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 100]]))
     x = torch.arange(1.0, 17).view(1, 1, 4, 4)
     assert layer(x).tolist() == [[[[1 + 1100, 3], [9, 11]]]]
 
 
 def test_a_stride_of_one_pads_all_sides():
-    layer = _Conv(1, 1)
+    layer = _ConvReLU(1, 1)
     layer.conv.weight.data.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 100]]))
     assert layer(torch.tensor([[[[1.0, 2], [3, 4]]]])).tolist() == [[[[400, 0], [0, 1]]]]
 

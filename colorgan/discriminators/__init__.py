@@ -1,7 +1,7 @@
-"""Every discriminator by its name in an experiment.
+"""The discriminators, by the names that experiments use.
 
-A discriminator maps its input features to logits. `features` returns these for Lab (B, 3, H, W): a list of tensors that
-depend on nothing that is learned, so that both steps of a GAN can share them.
+`features(lab)` maps Lab (B, 3, H, W) to a list of feature maps, and `forward(features)` maps these to logits. The
+features do not depend on trained parameters, so that the steps of the generator and the discriminator can share them.
 """
 
 from colorgan.discriminators.compact import Compact

@@ -6,9 +6,9 @@ from colorgan.nets.blocks import Norm, dcgan_conv, same_padding, scale_lab
 
 
 class PatchGAN(nn.Module):
-    """Judges every 70x70 patch of a picture: real or generated.
+    """Classifies each 70x70 patch of a picture as real or generated, as in Nazeri's code.
 
-    Nazeri's code; 2,767,553 parameters with 4 input channels. No normalization in the first and last layer.
+    The first and the last layer have no batch or instance normalization. 2,767,553 parameters with 4 input channels.
     """
 
     def __init__(
@@ -20,9 +20,9 @@ class PatchGAN(nn.Module):
         super().__init__()
         if width < 1:
             raise ValueError(f"width={width}: at least 1")
-        plain = "spectral" if norm == "spectral" else "none"  # a bound on the weights holds for all layers
+        outer_norm = "spectral" if norm == "spectral" else "none"  # only spectral normalization applies to all layers
         self.layers = nn.Sequential(
-            dcgan_conv(nn.Conv2d(channels, width, 4, 2, 1), plain),
+            dcgan_conv(nn.Conv2d(channels, width, 4, 2, 1), outer_norm),
             nn.LeakyReLU(0.2),
             dcgan_conv(nn.Conv2d(width, 2 * width, 4, 2, 1), norm),
             nn.LeakyReLU(0.2),
@@ -32,7 +32,7 @@ class PatchGAN(nn.Module):
             dcgan_conv(nn.Conv2d(4 * width, 8 * width, 4), norm),
             nn.LeakyReLU(0.2),
             same_padding(),
-            dcgan_conv(nn.Conv2d(8 * width, 1, 4), plain),
+            dcgan_conv(nn.Conv2d(8 * width, 1, 4), outer_norm),
         )
 
     def features(self, lab: Tensor) -> list[Tensor]:
@@ -40,5 +40,5 @@ class PatchGAN(nn.Module):
         return [scale_lab(lab)]
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Map what `features` returns to logits (B, 1, H/8, W/8)."""
+        """Map what `features` returns to logits (B, 1, H / 8, W / 8)."""
         return self.layers(*maps)

@@ -1,4 +1,4 @@
-"""Every net by its name in an experiment; each maps L (B, 1, H, W) in [0, 100] to what its codec decodes."""
+"""The nets, by the names that experiments use; they map lightness to the input of a codec."""
 
 from colorgan.nets.fusion import Fusion
 from colorgan.nets.hypercolumn import Hypercolumn

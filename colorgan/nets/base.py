@@ -1,4 +1,4 @@
-"""The interface of nets, and the capabilities that some of them have besides."""
+"""The interface of nets, and interfaces of nets with further capabilities."""
 
 from abc import ABC, abstractmethod
 
@@ -6,55 +6,63 @@ from torch import Tensor, nn
 
 
 class Net(nn.Module, ABC):
-    """A network that maps lightness to what a codec decodes.
+    """A network that maps lightness to the input of a codec.
 
-    Constructors take `channels`, the number of output channels that the codec asks for, and their own arguments, whose
-    annotations and defaults are the keys of `net:` in an experiment.
+    The constructor takes `channels`, the number of output channels that the codec needs, and further arguments, whose
+    names, annotations and defaults define the keys of `net:` in an experiment.
     """
 
     @abstractmethod
     def forward(self, L: Tensor) -> Tensor:
-        """Map L (B, 1, H, W) in [0, 100], any H and W, to (B, channels, h, w) without an activation at the end."""
+        """Map lightness to the input of a codec.
+
+        Args:
+            L: (B, 1, H, W) in [0, 100], of any height and width.
+
+        Returns:
+            (B, channels, h, w), without a final activation, where h and w are H and W divided by the output stride of
+            the net and rounded up.
+        """
 
     def initialize(self, L: Tensor) -> None:
-        """Fit the initial weights to training pictures L (B, 1, H, W) in [0, 100], where the net needs it."""
+        """Fit the initial weights to training pictures L (B, 1, H, W) in [0, 100]. Does nothing by default."""
 
 
 class SparseNet(Net):
-    """A net that trains on some pixels of each picture."""
+    """A net that is trained on a sample of the pixels of each picture."""
 
-    points: int  # pixels a picture
+    points: int  # training pixels of each picture
 
     @abstractmethod
     def forward_at(self, L: Tensor, points: Tensor) -> Tensor:
-        """Return the output (B, channels, 1, N) at pixels of L (B, 1, H, W).
+        """Return the output at the given pixels, (B, channels, 1, N).
 
         Args:
             L: (B, 1, H, W) in [0, 100].
-            points: (B, N, 2), row and column of each pixel.
+            points: (B, N, 2), the row and column of each pixel.
         """
 
 
 class EmbeddingNet(Net):
-    """A net that uses the embedding of each picture by a frozen network, which a training run may cache."""
+    """A net that uses an embedding of each picture by a frozen body, which training may cache."""
 
-    body: nn.Module  # the frozen network
+    body: nn.Module
     embedding_width: int
 
     @abstractmethod
     def embed(self, L: Tensor) -> Tensor:
-        """Return the embedding (B, embedding_width) of L (B, 1, H, W) in [0, 100], without gradient."""
+        """Return the embeddings (B, embedding_width) of L (B, 1, H, W) in [0, 100], without gradient."""
 
     @abstractmethod
     def forward(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
-        """As `Net.forward`; `embedding` (B, embedding_width) is computed by `embed` where it is not given."""
+        """See `Net.forward`; `embedding` (B, embedding_width) defaults to `embed(L)`."""
 
 
 class SceneNet(Net):
-    """A net that classifies scenes with the features that it colors with."""
+    """A net that also classifies the scene of a picture, from features that it colors with."""
 
-    classes: int  # 1: it was built without scenes
+    classes: int  # number of scenes; 1: no scene classifier
 
     @abstractmethod
     def forward_with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the output (B, channels, h, w) and the logits (B, classes) of L (B, 1, H, W) in [0, 100]."""
+        """Return the output (B, channels, h, w) and scene logits (B, classes) of L (B, 1, H, W) in [0, 100]."""

@@ -1,4 +1,4 @@
-"""What several nets share."""
+"""Building blocks of several nets and discriminators."""
 
 import math
 from typing import Literal, get_args
@@ -12,9 +12,14 @@ Norm = Literal["batch", "instance", "spectral", "none"]
 
 
 def dcgan_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm = "none") -> nn.Module:
-    """A convolution with DCGAN weights, N(0, 0.02) (Radford et al. 2016, section 4), and its normalization.
+    """Initialize a convolution as DCGAN does (Radford et al. 2016, section 4) and add a normalization to it.
 
-    The normalization is a layer behind the convolution, or, for `spectral`, a bound on its weight (Miyato et al. 2018).
+    Args:
+        conv: its weight is drawn from N(0, 0.02) and its bias set to 0, in place.
+        norm: "batch" and "instance" append a layer; "spectral" constrains the weight (Miyato et al. 2018).
+
+    Raises:
+        ValueError: unknown `norm`.
     """
     nn.init.normal_(conv.weight, 0.0, 0.02)
     nn.init.zeros_(conv.bias)
@@ -30,22 +35,37 @@ def dcgan_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm = "none") -> nn.
 
 
 def scale_lab(lab: Tensor) -> Tensor:
-    """Lab (B, 3, H, W), scaled to about [-1, 1]."""
+    """Scale Lab (B, 3, H, W) to about [-1, 1]."""
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / 110], dim=1)
 
 
 def same_padding() -> nn.Module:
-    """TensorFlow's SAME padding of a 4x4 convolution of stride 1: one left and top, two right and bottom."""
+    """Return TensorFlow's SAME padding for a 4x4 convolution of stride 1: 1 left and top, 2 right and bottom."""
     return nn.ZeroPad2d((1, 2, 1, 2))
 
 
-def pad_up(x: Tensor, multiple: int, least: int = 1) -> Tensor:
-    """Pads (B, C, H, W) right and bottom, by repeating its border, to `least` times `multiple` or a higher one."""
-    height, width = (multiple * max(least, math.ceil(side / multiple)) for side in x.shape[-2:])
+def pad_to_multiple(x: Tensor, multiple: int, min_multiples: int = 1) -> Tensor:
+    """Pad the right and bottom by replication such that both sides are multiples of `multiple`.
+
+    Args:
+        x: (B, C, H, W).
+        multiple: in pixels.
+        min_multiples: the padded sides are at least `min_multiples * multiple`.
+    """
+    height, width = (multiple * max(min_multiples, math.ceil(side / multiple)) for side in x.shape[-2:])
     return F.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
 
 
-def crop_to(x: Tensor, L: Tensor, stride: int) -> Tensor:
-    """The part of x, predicted at 1 / `stride` of a padded picture, that lies on the picture L (B, 1, H, W)."""
+def crop_padding(x: Tensor, L: Tensor, stride: int) -> Tensor:
+    """Crop the output for a picture that `pad_to_multiple` padded.
+
+    Args:
+        x: (B, C, h, w), the output for the padded picture.
+        L: (B, 1, H, W), the picture without padding.
+        stride: the output stride of the net.
+
+    Returns:
+        (B, C, ceil(H / stride), ceil(W / stride)).
+    """
     height, width = (math.ceil(side / stride) for side in L.shape[-2:])
     return x[..., :height, :width]

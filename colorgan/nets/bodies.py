@@ -1,6 +1,6 @@
-"""Backbones of timm for gray pictures: the bodies of several nets, and of the scene classifier.
+"""Bodies: backbones of timm for several nets, the projected discriminator and the classifier.
 
-timm is imported where a body is built, because nets without one should not wait for it.
+timm is imported where a body is built, because the import is slow and most nets do not need it.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,19 @@ from torch import Tensor, nn
 from colorgan.errors import UserError
 
 log = logging.getLogger(__name__)
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of most networks
-HUB = logging.getLogger("huggingface_hub")  # announces every retry of a download
+IMAGENET_STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of RGB in [0, 1]
+
+
+class FrozenBody(nn.Module):
+    """A module whose `body` is not trained and always in evaluation mode."""
+
+    body: nn.Module
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all modules but `body`."""
+        super().train(mode)
+        self.body.eval()
+        return self
 
 
 def make_body(
@@ -28,19 +39,21 @@ def make_body(
     channels: int = 1,
     **options: Any,
 ) -> nn.Module:
-    """A network of timm; RGB kernels of given weights are summed for a single channel.
+    """Create a network of timm.
+
+    For gray pictures, timm sums the RGB kernels of the first layer.
 
     Args:
-        name: as timm calls it.
-        pretrained: start from the published weights, unless `weights` says others.
-        weights: a checkpoint of our scene classifier with this body, or a file of timm's weights for it.
-        num_classes: values of a picture's logits; 0: its features instead; default: as timm has it.
-        channels: of the picture: 1 (gray) or 3.
-        options: of `timm.create_model`.
+        name: of the network in timm.
+        pretrained: whether to load the published weights, if `weights` is not given.
+        weights: path of a checkpoint of our classifier with this body, or of weights of timm for it.
+        num_classes: number of logits; 0: pooled features instead of logits; default: that of timm.
+        channels: of the input: 1 (gray) or 3 (RGB).
+        options: further arguments of `timm.create_model`.
 
     Raises:
-        ValueError: timm has no such network.
-        UserError: the weights cannot be had, or are those of another network.
+        ValueError: timm has no network of this name.
+        UserError: the weights cannot be downloaded or read, or do not fit the network.
     """
     import timm
 
@@ -48,13 +61,13 @@ def make_body(
         raise ValueError(f"timm has no network '{name}'; `timm.list_models()` shows them")
     make = partial(timm.create_model, name, in_chans=channels, **options)
     if weights:
-        given = _read(weights, name)
-        if num_classes not in (None, 0, given["num_classes"]):
-            raise UserError(f"{weights}: a classifier of {given['num_classes']} classes; say so in the net")
-        if channels > given.get("input_size", [channels])[0]:
+        overlay = _read_weights(weights, name)
+        if num_classes not in (None, 0, overlay["num_classes"]):
+            raise UserError(f"{weights}: a classifier of {overlay['num_classes']} classes; say so in the net")
+        if channels > overlay.get("input_size", [channels])[0]:
             raise UserError(f"{weights}: it sees no color; experiments/features.yaml trains a classifier that does")
-        try:  # with all their classes: timm lets any weights pass where a network has another number of them
-            body = make(pretrained=True, pretrained_cfg_overlay=given, num_classes=given["num_classes"])
+        try:  # with num_classes of the weights, because for another number timm loads them with strict=False
+            body = make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=overlay["num_classes"])
         except RuntimeError:
             raise UserError(f"{weights}: not weights of '{name}': name a file that holds them") from None
         if num_classes == 0:
@@ -62,27 +75,34 @@ def make_body(
         return body
     if not pretrained:
         return make(pretrained=False, num_classes=num_classes)
-    level = HUB.level
-    HUB.setLevel(logging.ERROR)
+    hub_log = logging.getLogger("huggingface_hub")  # warns of every retry of a download
+    level = hub_log.level
+    hub_log.setLevel(logging.ERROR)
     log.warning("fetching the published weights of %s", name)
     try:
         return make(pretrained=True, num_classes=num_classes)
-    except Exception as error:  # no network, nothing published, and whatever a proxy brings the libraries to raise
+    except Exception as error:  # offline, no published weights, or any error of the HTTP libraries
         raise UserError(
             f"{name}: its published weights cannot be had ({type(error).__name__}): set net.weights=FILE "
             "(a checkpoint of experiments/resnet18-classifier.yaml with this body, or weights of timm), "
             "or pretrained=false"
         ) from None
     finally:
-        HUB.setLevel(level)
+        hub_log.setLevel(level)
 
 
 def make_vgg(name: str, width: int, pretrained: bool, weights: str | None) -> nn.Module:
-    """A VGG of timm whose first layer has `width` channels, and the others in proportion; published ones have 64.
+    """Create a VGG of timm for gray pictures.
+
+    Args:
+        name: of the network in timm, such as "vgg16".
+        width: channels of the first layer, 64 in the paper; those of the others are proportional.
+        pretrained: see `make_body`.
+        weights: see `make_body`.
 
     Raises:
-        ValueError: weights are wanted that are of another width.
-        UserError: as `make_body`.
+        ValueError: pretrained weights for a `width` other than 64.
+        UserError: see `make_body`.
     """
     if width == 64:
         return make_body(name, pretrained, weights, num_classes=0)
@@ -96,7 +116,7 @@ def make_vgg(name: str, width: int, pretrained: bool, weights: str | None) -> nn
 
 
 def vgg_stages(body: nn.Module) -> nn.ModuleList:
-    """The convolutions of a VGG between its poolings, each with its ReLU: one Sequential a stage."""
+    """Return the stages of a VGG, which are separated by its pooling layers: its convolutions, each with its ReLU."""
     stages = [[]]
     for layer in body.features:
         if isinstance(layer, nn.MaxPool2d):
@@ -106,28 +126,49 @@ def vgg_stages(body: nn.Module) -> nn.ModuleList:
     return nn.ModuleList(nn.Sequential(*stage) for stage in stages if stage)
 
 
-def standardize(L: Tensor, cfg: Mapping[str, Any] = IMAGENET) -> Tensor:
-    """L (B, 1, H, W) in [0, 100] as a network expects gray, by the mean and deviation in its `pretrained_cfg`."""
+def standardize(L: Tensor, cfg: Mapping[str, Any] = IMAGENET_STATISTICS) -> Tensor:
+    """Normalize lightness for a network with a single input channel.
+
+    Args:
+        L: (B, 1, H, W) in [0, 100].
+        cfg: `pretrained_cfg` of the network, whose "mean" and "std" are averaged over R, G and B.
+    """
     mean, std = (sum(cfg[key]) / len(cfg[key]) for key in ("mean", "std"))
     return (L / 100 - mean) / std
 
 
-def standardize_rgb(rgb: Tensor, cfg: Mapping[str, Any] = IMAGENET) -> Tensor:
-    """Pictures (B, 3, H, W) in [0, 1] as a network expects color, by mean and deviation of its `pretrained_cfg`."""
+def standardize_rgb(rgb: Tensor, cfg: Mapping[str, Any] = IMAGENET_STATISTICS) -> Tensor:
+    """Normalize RGB for a network with three input channels.
+
+    Args:
+        rgb: (B, 3, H, W) in [0, 1].
+        cfg: `pretrained_cfg` of the network, of which "mean" and "std" are used.
+    """
     mean, std = (rgb.new_tensor(cfg[key])[:, None, None] for key in ("mean", "std"))
     return (rgb - mean) / std
 
 
-def digest(body: nn.Module) -> str:
-    """A short hash of a network's weights."""
+def hash_weights(body: nn.Module) -> str:
+    """Return a hash of the state dict of a network, 12 hexadecimal digits."""
     sha = hashlib.blake2b(digest_size=6)
     for value in body.state_dict().values():
         sha.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 
-def _read(path: str, name: str) -> dict[str, Any]:
-    """Return the entries of timm's `pretrained_cfg` that describe the weights of the body `name` in a file."""
+def _read_weights(path: str, name: str) -> dict[str, Any]:
+    """Read the weights of a body from a file.
+
+    Args:
+        path: of a checkpoint of our classifier, or of weights of timm.
+        name: of the network in timm.
+
+    Returns:
+        Entries for the `pretrained_cfg` of timm: the state dict, the number of classes, and the input size if known.
+
+    Raises:
+        UserError: the file does not exist or cannot be read, or is a checkpoint of another system or body.
+    """
     import safetensors.torch
     import timm
 
@@ -143,7 +184,7 @@ def _read(path: str, name: str) -> dict[str, Any]:
         state = content.get("state_dict", content)
         if not state or not all(isinstance(value, Tensor) for value in state.values()):
             raise ValueError("not a state")
-    except Exception:  # whatever a file of arbitrary bytes brings the readers to raise
+    except Exception:  # arbitrary bytes make the readers raise any exception
         raise UserError(f"{path}: not a file of weights, or a broken one") from None
     if system is None:
         cfg = timm.get_pretrained_cfg(name)
@@ -153,7 +194,7 @@ def _read(path: str, name: str) -> dict[str, Any]:
         raise UserError(f"{path}: a colorizer's checkpoint; the weights of a body come from a classifier's")
     if system["body"] != name:
         raise UserError(f"{path}: a classifier with the body '{system['body']}', not '{name}'")
-    averaged = "ema.module."
-    state = {k.removeprefix(averaged): v for k, v in state.items() if k.startswith(averaged)}
+    prefix = "ema.module."  # of the averaged weights
+    state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     channels = 3 if system.get("color") else 1
     return {"state_dict": state, "num_classes": system["classes"], "input_size": (channels, 224, 224)}

@@ -1,27 +1,28 @@
-"""Iizuka, Simo-Serra and Ishikawa 2016, "Let there be color!": global and local priors, joined."""
+"""Iizuka, Simo-Serra and Ishikawa 2016, "Let there be color!": fusion of global and local features."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.nets.base import SceneNet
-from colorgan.nets.blocks import crop_to, pad_up
+from colorgan.nets.blocks import crop_padding, pad_to_multiple
 
 
 class Iizuka(SceneNet):
-    """Local features, fused with the global ones of a copy of fixed size, colored at half the size.
+    """Fuses local features with global ones of the picture at a fixed size; predicts at half the resolution.
 
-    The convolutions and linear layers that color have 42,169,826 parameters with two output channels, those of the
-    scene head 184,013 with 205 classes. Convolutions are normalized over the batch, but the last; linear layers are
-    not, so that a batch of one picture trains. The paper subtracts the mean of the data from the input; this is 0.5.
+    The convolutions and linear layers for color have 42,169,826 parameters with two output channels, those of the scene
+    classifier 184,013 with 205 classes. All convolutions but the last have batch normalization. Linear layers have
+    none, so that training works with a batch of one picture. The paper subtracts the mean of the data from the input;
+    this net subtracts 0.5.
     """
 
     def __init__(
         self,
         channels: int,
-        classes: int | None = None,  # of scenes; default: those of the data, where system.scene_weight is set
-        global_size: int = 224,  # pixels of the square that the global features see
-        width: int = 64,  # channels of the first layer; the others scale with it
+        classes: int | None = None,  # number of scenes; default: that of the data if system.scene_weight is set
+        global_size: int = 224,  # side in pixels of the input of the global features
+        width: int = 64,  # channels of the first layer; those of the others are proportional
     ):
         super().__init__()
         if global_size < 32 or global_size % 32:
@@ -48,18 +49,18 @@ class Iizuka(SceneNet):
             self.scenes = nn.Sequential(nn.Linear(8 * w, 4 * w), nn.ReLU(), nn.Linear(4 * w, self.classes))
 
     def forward(self, L: Tensor) -> Tensor:
-        """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H/2, W/2), rounded up, linear."""
-        return self._features(L)[0]
+        """Map L (B, 1, H, W) in [0, 100] to (B, channels, ceil(H / 2), ceil(W / 2))."""
+        return self._forward(L)[0]
 
     def forward_with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the logits (B, classes) of the scenes, from the same features."""
-        out, scene = self._features(L)
+        """Return the output (B, channels, ceil(H / 2), ceil(W / 2)) and the logits (B, classes) of the scenes."""
+        out, scene = self._forward(L)
         return out, self.scenes(scene)
 
-    def _features(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """What `forward` gives, and the global features (B, 8 * width) that tell scenes apart."""
+    def _forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output of `forward` and the global features (B, 8 * width)."""
         x = L / 100 - 0.5
-        low = self.low(pad_up(x, 8, least=2))
+        low = self.low(pad_to_multiple(x, 8, min_multiples=2))
         shape = (self.global_size, self.global_size)
         if x.shape[-2:] == shape:
             scene = self.dense(self.globe(low))
@@ -67,20 +68,20 @@ class Iizuka(SceneNet):
             scene = self.dense(self.globe(self.low(F.interpolate(x, shape, mode="bilinear", antialias=True))))
         mid = self.mid(low)
         tiled = self.globe_to_fusion(scene)[:, :, None, None].expand(-1, -1, *mid.shape[-2:])
-        return crop_to(self.color(self.fusion(torch.cat([tiled, mid], dim=1))), L, 2), scene
+        return crop_padding(self.color(self.fusion(torch.cat([tiled, mid], dim=1))), L, 2), scene
 
 
 def _convs(inputs: int, *layers: tuple[int, int]) -> nn.Sequential:
-    """3x3 convolutions of (channels, stride), each normalized and rectified."""
+    """Return 3x3 convolutions with batch normalization and ReLU, given (output channels, stride) of each."""
     modules: list[nn.Module] = []
     for outputs, stride in layers:
-        modules += [nn.Conv2d(inputs, outputs, 3, stride, 1), _Norm(outputs), nn.ReLU()]
+        modules += [nn.Conv2d(inputs, outputs, 3, stride, 1), _BatchNorm2d(outputs), nn.ReLU()]
         inputs = outputs
     return nn.Sequential(*modules)
 
 
-class _Norm(nn.BatchNorm2d):
-    """Batch normalization; one value a channel has no variance of its own, so that it takes the running one."""
+class _BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalization that uses the running statistics where a channel has a single value, and thus no variance."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x[:, 0].numel() > 1:

@@ -1,25 +1,25 @@
-"""The net of Zhang, Isola and Efros 2016, "Colorful image colorization", in its released form."""
+"""Zhang, Isola and Efros 2016, "Colorful image colorization", as released."""
 
 import torch
 from torch import Tensor, nn
 
 from colorgan.nets.base import Net
-from colorgan.nets.blocks import crop_to, pad_up
+from colorgan.nets.blocks import crop_padding, pad_to_multiple
 from colorgan.nets.initialization import normalize_layers
 
 
 class Zhang(Net):
-    """Eight blocks of convolutions without pooling, two of them dilated; predicts at a quarter of the size.
+    """Eight blocks of convolutions without pooling, two of them dilated; predicts at a quarter of the resolution.
 
-    Section 2 and the released model: each block ends in a normalization without scale and shift, but the last. It sees
-    lightness in [-0.5, 0.5], as the authors' PyTorch form; their Caffe form has [-50, 50]. 32,230,393 parameters with
-    313 output channels.
+    As in section 2 and the released model, each block but the last ends in batch normalization, which has no scale and
+    shift. The input is scaled to [-0.5, 0.5], as in the authors' PyTorch model; that of their Caffe model is in
+    [-50, 50]. 32,230,393 parameters with 313 output channels.
     """
 
     def __init__(
         self,
         channels: int,
-        width: int = 64,  # channels of the first block; the others scale with it
+        width: int = 64,  # channels of the first block; those of the others are proportional
     ):
         super().__init__()
         if width < 1:
@@ -44,20 +44,20 @@ class Zhang(Net):
         self.head = nn.Conv2d(4 * width, channels, 1)
 
     def initialize(self, L: Tensor) -> None:
-        """Normalize all layers on L (B, 1, H, W) in [0, 100]; without it the loss stays on a plateau."""
+        """Normalize all layers on L (B, 1, H, W) in [0, 100]; otherwise the loss does not leave its initial plateau."""
         normalize_layers(self, L)
         with torch.no_grad():
-            self.head.weight.mul_(0.1)  # a first guess without opinions
+            self.head.weight.mul_(0.1)  # initial outputs close to 0, so that no color is preferred
             self.head.bias.zero_()
 
     def forward(self, L: Tensor) -> Tensor:
-        """L (B, 1, H, W) in [0, 100], any H and W -> (B, channels, H/4, W/4), rounded up, linear."""
-        x = pad_up((L - 50) / 100, 8, least=2)
-        return crop_to(self.head(self.up(self.blocks(x))), L, 4)
+        """Map L (B, 1, H, W) in [0, 100] to (B, channels, ceil(H / 4), ceil(W / 4))."""
+        x = pad_to_multiple((L - 50) / 100, 8, min_multiples=2)
+        return crop_padding(self.head(self.up(self.blocks(x))), L, 4)
 
 
 def _block(inputs: int, outputs: int, convs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Convolutions with ReLU, the last of them strided, and a normalization."""
+    """Return 3x3 convolutions with ReLU, of which only the last is strided, and a batch normalization."""
     layers: list[nn.Module] = []
     for i in range(convs):
         step = stride if i == convs - 1 else 1

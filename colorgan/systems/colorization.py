@@ -13,7 +13,7 @@ from colorgan.color import join, split
 from colorgan.colorizer.colorizer import Colorizer, Conditions
 from colorgan.metrics import ab_error, colorfulness, psnr
 from colorgan.nets.base import EmbeddingNet
-from colorgan.nets.bodies import digest
+from colorgan.nets.bodies import hash_weights
 from colorgan.systems.base import System
 from colorgan.systems.embeddings import Embeddings
 
@@ -53,7 +53,7 @@ class Colorization(System):
         """Open the cache of the frozen embedding of a net, if pictures look the same in every epoch."""
         data, net = self.experiment.data, self.model.net
         if isinstance(net, EmbeddingNet) and not data.flip and data.smallest_crop == 1:
-            content = self.trainer.datamodule.fingerprint() + digest(net.body)
+            content = self.trainer.datamodule.fingerprint() + hash_weights(net.body)
             path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, net.embedding_width)
 
