@@ -91,7 +91,7 @@ def _evaluate(trained: list[Run], args: argparse.Namespace, classifier: Classifi
 
     data = build_data(trained[0].experiment)
     predictors = [
-        ModelPredictor(run.name, load(run_directory.newest(run.run_dir), device), run.experiment.data)
+        ModelPredictor(run.name, load(run_directory.latest_checkpoint(run.run_dir), device), run.experiment.data)
         for run in trained
     ]
     networks = FeatureNetworks(classifier, data.classes, args.skip, device)
@@ -104,8 +104,8 @@ def _write(evaluation: Evaluation, trained: list[Run], plans: dict[str, Plan], a
     """Write the results as JSON, CSV, Markdown and page, and the curves of all runs."""
     from colorgan.evaluation.page import write_page
     from colorgan.evaluation.results import as_markdown, as_text, write_csv, write_json
-    from colorgan.training.callbacks import read_rows
     from colorgan.training.curves import draw_comparison
+    from colorgan.training.history import read_rows
 
     out, results = args.out, evaluation.results
     per_epoch = {run.name: plans[run.name].batches * run.batch for run in trained}  # pictures

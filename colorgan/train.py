@@ -37,13 +37,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def _train(args: argparse.Namespace) -> int:
     from colorgan.training.start import plan, run
 
-    start = plan(args.experiment, args.overrides, args.resume, args.back_to, args.init)
+    planned = plan(args.experiment, args.overrides, args.resume, args.back_to, args.init)
     if args.dry_run:
-        print(start.as_yaml(), end="")
-    elif start.complete:
-        print(f"{start.experiment.run_dir} is complete: {start.complete}")
+        print(planned.as_yaml(), end="")
+    elif planned.complete:
+        print(f"{planned.experiment.run_dir} is complete: {planned.complete}")
     else:
-        run(start)
+        run(planned)
     return 0
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from colorgan import train
 from colorgan.comparison import runs as comparison
-from colorgan.training import fitting
+from colorgan.training import trainer
 from tests.conftest import TINY
 
 GAN, UNET = "experiments/gan.yaml", "experiments/unet-regression.yaml"
@@ -25,7 +25,7 @@ class Trainings:
         self.calls = []
         self.failing = ()  # names of experiments' files whose training fails
         monkeypatch.setattr(comparison, "subprocess", self)
-        monkeypatch.setattr(fitting, "draw_curves", lambda rows, path: None)  # a second for each run
+        monkeypatch.setattr(trainer, "draw_curves", lambda rows, path: None)  # a second for each run
 
     def run(self, command, check, stdout):
         arguments = command[3:]

@@ -2,7 +2,7 @@ import pytest
 
 from colorgan.comparison.budgets import Budget, Plan, make_plan, measured_speed, parse_budget
 from colorgan.errors import UserError
-from colorgan.training.callbacks import write_rows
+from colorgan.training.history import write_rows
 
 
 def plan(total, epoch=10**6, batch=1):

@@ -147,7 +147,7 @@ def test_an_interrupted_comparison_says_how_to_go_on(tmp_path, monkeypatch, caps
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--budget", "8", "seed=1"], "no experiment: name files as in experiments/gan-folder.yaml"),
+        (["--budget", "8", "seed=1"], "no experiment: give files, as in experiments/gan-folder.yaml"),
         (["--budget", "8"], "the following arguments are required"),
         ([GAN], "the following arguments are required: --budget"),
         ([GAN, "--budget", "soon"], "--budget soon: a time as in 90s, 10m or 1.5h, or a number of pictures"),
@@ -159,9 +159,9 @@ def test_an_interrupted_comparison_says_how_to_go_on(tmp_path, monkeypatch, caps
         ([GAN, UNET, *SMALL, "--budget", "8", "gan:data.crops=9"], "unet-regression has data.crops=960, gan 9"),
         (
             [GAN, "--budget", "8", "trainer.max_epochs=3"],
-            "trainer.max_epochs=3: not a setting of runs that are compared",
+            "trainer.max_epochs=3: cannot be set in a comparison",
         ),
-        ([GAN, "--budget", "8", "gan:run_dir=x"], "run_dir=x: not a setting of runs that are compared"),
+        ([GAN, "--budget", "8", "gan:run_dir=x"], "run_dir=x: cannot be set in a comparison"),
         (["experiments/judge.yaml", "--budget", "8"], "a scene classifier colors nothing; it cannot be compared"),
         ([GAN, "--budget", "8", "--seeds", "0"], "argument --seeds: 0 is not a whole number above 0"),
         ([GAN, "--budget", "8", "--size", "8"], "--size 8: at least 16"),

@@ -10,7 +10,7 @@ from colorgan.comparison import runs as comparison
 from colorgan.comparison.budgets import Plan, parse_budget
 from colorgan.comparison.runs import Run, make_runs, plan_all, plan_run, speed_warning, train
 from colorgan.errors import UserError
-from colorgan.training.callbacks import write_rows
+from colorgan.training.history import write_rows
 from tests.comparing import GAN, SMALL, UNET, Trainings
 
 
@@ -44,7 +44,7 @@ def test_one_file_under_two_names_is_two_experiments(tmp_path):
 
 def test_two_experiments_of_one_file_have_their_own_speeds(trainings, monkeypatch, tmp_path):
     speeds = iter([40.0, 80.0])
-    monkeypatch.setattr(comparison, "_probe", lambda run: next(speeds))
+    monkeypatch.setattr(comparison, "_measure_speed", lambda run: next(speeds))
     made = make_runs([f"one:{GAN}", f"two:{GAN}", *SMALL], 1, tmp_path)
     assert [plan.pictures_per_second for plan in plan_all(made, parse_budget("3s")).values()] == [40.0, 80.0]
 
@@ -114,15 +114,15 @@ def test_a_probe_that_fails_ends_all_and_leaves_nothing(gan, trainings, tmp_path
 
 
 def test_a_plan_is_made_once(gan, trainings, monkeypatch):
-    monkeypatch.setattr(comparison, "_probe", lambda run: 40.0)
+    monkeypatch.setattr(comparison, "_measure_speed", lambda run: 40.0)
     first = plan_run(gan(), parse_budget("3s"))
-    monkeypatch.setattr(comparison, "_probe", lambda run: 80.0)
+    monkeypatch.setattr(comparison, "_measure_speed", lambda run: 80.0)
     assert plan_run(gan(), parse_budget("3s")) == first == Plan(40.0, 10, 3)
 
 
 def test_the_seeds_of_an_experiment_train_on_as_many_pictures(trainings, monkeypatch, tmp_path):
     speeds = iter([40.0, 80.0])
-    monkeypatch.setattr(comparison, "_probe", lambda run: next(speeds))
+    monkeypatch.setattr(comparison, "_measure_speed", lambda run: next(speeds))
     made = make_runs([GAN, *SMALL], 2, tmp_path)
     assert list(plan_all(made, parse_budget("3s")).values()) == 2 * [Plan(40.0, 10, 3)]
 
@@ -166,7 +166,7 @@ def test_a_run_is_not_taken_for_one_of_a_file_that_was_edited_since(tmp_path):
 
 def test_a_run_that_was_not_planned_is_left_alone(gan):
     hold_a_run(gan())
-    with pytest.raises(UserError, match="gan: holds a run without a plan; name another --out"):
+    with pytest.raises(UserError, match="gan: contains a run without a plan; name another --out"):
         plan_run(gan(), parse_budget("40"))
 
 

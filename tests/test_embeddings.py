@@ -90,7 +90,7 @@ def test_a_disk_that_holds_no_more_is_one_line_and_gets_its_space_back(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
     try:
-        with pytest.raises(UserError, match="embeddings of the pictures cannot be kept: File too large"):
+        with pytest.raises(UserError, match="embeddings of the images cannot be stored: File too large"):
             Embeddings(tmp_path / "e.npy", 1000, 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -116,5 +116,5 @@ def test_no_gradient_comes_with_them(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="embeddings of the pictures cannot be kept"):
+    with pytest.raises(UserError, match="embeddings of the images cannot be stored"):
         Embeddings(tmp_path / "file/e.npy", 9, 2)

@@ -66,8 +66,8 @@ def test_one_checkpoint_twice_is_refused(runs, capsys):
     ("option", "run", "words"),
     [
         ("--ckpt", "judge", "a scene classifier: it colors nothing"),
-        ("--classifier", "gan", "a colorizer; experiments/judge.yaml trains a classifier that judges"),
-        ("--classifier", "gray", "a classifier that sees no color; experiments/judge.yaml trains"),
+        ("--classifier", "gan", "a colorizer; give a checkpoint of experiments/judge.yaml"),
+        ("--classifier", "gray", "a classifier of gray images; give a checkpoint of experiments/judge.yaml"),
     ],
 )
 def test_a_checkpoint_in_the_wrong_place_is_one_line_and_2(runs, capsys, option, run, words):

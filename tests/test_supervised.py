@@ -7,8 +7,8 @@ import torch
 from colorgan import config
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
-from colorgan.systems.building import build, with_classes
-from colorgan.systems.supervised import draw_points, pick
+from colorgan.systems.building import build, with_num_classes
+from colorgan.systems.supervised import draw_points, gather_pixels
 from tests.conftest import TINY
 
 SCENES = ["net.global_size=32", "data.name=folder", "data.near_gray=0", "pretrained=false"]
@@ -17,7 +17,7 @@ SCENES = ["net.global_size=32", "data.name=folder", "data.near_gray=0", "pretrai
 def test_picked_pixels_by_hand():
     x = torch.arange(24.0).view(2, 1, 3, 4)
     points = torch.tensor([[[0, 0], [2, 3]], [[1, 0], [1, 2]]])
-    assert pick(x, points).tolist() == [[[[0, 11]]], [[[16, 18]]]]
+    assert gather_pixels(x, points).tolist() == [[[[0, 11]]], [[[16, 18]]]]
 
 
 def test_points_lie_in_the_picture_and_differ_between_pictures():
@@ -44,7 +44,7 @@ def test_scenes_are_trained_and_reported(tiny_train, folder, tmp_path):
 def test_pictures_of_one_folder_train_without_scenes_and_it_is_said(tiny_train, folder, tmp_path, caplog):
     root = f"data.root={folder / 'sea'}"
     assert tiny_train(*SCENES, root, experiment="experiments/iizuka2016.yaml") == 0
-    assert "no scenes to tell apart" in caplog.text
+    assert "no scenes to classify" in caplog.text
     assert "scene" not in (tmp_path / "run/metrics.csv").read_text()
 
 
@@ -78,29 +78,29 @@ def test_any_net_takes_any_codec_in_any_system(net, codec, system):
 )
 def test_a_discriminator_refuses_colors_without_a_gradient(codec):
     experiment = config.load("experiments/gan.yaml", [*TINY, *codec.split()], TABLES)
-    with pytest.raises(UserError, match="passes no gradient"):
+    with pytest.raises(UserError, match="learns from gradients of the decoded color"):
         build(experiment, fresh=True)
 
 
 @pytest.mark.parametrize("name, key", [("iizuka2016", "net"), ("resnet18-classifier", "system")])
 def test_the_number_of_classes_is_that_of_the_data_unless_it_is_set(name, key):
     experiment = config.load(f"experiments/{name}.yaml", [], TABLES)
-    assert with_classes(experiment, lambda: 7, fresh=True)[key].classes == 7
+    assert with_num_classes(experiment, lambda: 7, fresh=True)[key].classes == 7
     fixed = config.load(f"experiments/{name}.yaml", [f"{key}.classes=9"], TABLES)
-    assert with_classes(fixed, lambda: 7, fresh=True)[key].classes == 9
+    assert with_num_classes(fixed, lambda: 7, fresh=True)[key].classes == 9
     with pytest.raises(UserError, match=rf"{key}.classes=9: the data has 12"):
-        with_classes(fixed, lambda: 12, fresh=True)
+        with_num_classes(fixed, lambda: 12, fresh=True)
 
 
 def test_a_run_that_started_without_scenes_goes_on_without_them():
     experiment = config.load("experiments/iizuka2016.yaml", [], TABLES)
-    with pytest.raises(UserError, match=r"no scenes; start a new run"):
-        with_classes(experiment, lambda: 7, fresh=False)
+    with pytest.raises(UserError, match=r"no scene classes; start a new run"):
+        with_num_classes(experiment, lambda: 7, fresh=False)
 
 
 def test_a_net_without_a_scene_loss_has_no_scene_head():
     experiment = config.load("experiments/iizuka2016.yaml", ["system.scene_weight=0"], TABLES)
-    assert with_classes(experiment, lambda: 7, fresh=True).net.classes is None
+    assert with_num_classes(experiment, lambda: 7, fresh=True).net.classes is None
 
 
 def test_a_negative_scene_weight_is_refused():

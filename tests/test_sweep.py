@@ -14,7 +14,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from colorgan import config
 from colorgan.systems import TABLES
 from colorgan.systems.building import build
-from colorgan.training import fitting
+from colorgan.training import trainer
 
 SWEEP = yaml.safe_load(Path("experiments/sweep.yaml").read_text(encoding="utf-8"))
 BASE = "experiments/gan-folder.yaml"
@@ -85,8 +85,8 @@ def test_each_run_has_a_directory_of_its_own(tmp_path):
 
 def test_the_goal_is_a_metric_that_is_logged_and_its_better_side():
     experiment = config.load(BASE, [], TABLES)
-    better = TABLES["system"][experiment.system.name].better[SWEEP["metric"]["name"]]
-    assert SWEEP["metric"]["goal"] == f"{better}imize"
+    mode = TABLES["system"][experiment.system.name].monitor_modes[SWEEP["metric"]["name"]]
+    assert SWEEP["metric"]["goal"] == f"{mode}imize"
 
 
 def test_runs_go_to_the_project_of_the_sweep():
@@ -107,10 +107,10 @@ def test_ranges_run_upward():
 def test_a_run_takes_the_id_that_an_agent_sets_unless_it_goes_on(monkeypatch, tmp_path, stored, expected):
     monkeypatch.setenv(wandb.env.RUN_ID, "from-agent")
     experiment = config.load(BASE, [f"run_dir={tmp_path}", "wandb.mode=offline"], TABLES)
-    assert fitting.make_logger(experiment, stored).version == expected
+    assert trainer.make_logger(experiment, stored).version == expected
 
 
 def test_without_an_agent_each_run_has_a_new_id(monkeypatch, tmp_path):
     monkeypatch.delenv(wandb.env.RUN_ID, raising=False)
     experiment = config.load(BASE, [f"run_dir={tmp_path}", "wandb.mode=offline"], TABLES)
-    assert fitting.make_logger(experiment, None).version != fitting.make_logger(experiment, None).version
+    assert trainer.make_logger(experiment, None).version != trainer.make_logger(experiment, None).version

@@ -99,7 +99,7 @@ def test_a_clip_that_would_stop_or_turn_the_gradient_is_refused(system, clip):
 
 @pytest.mark.parametrize("metric, better", [("val/ab_error", "min"), ("val/psnr", "max")])
 def test_a_metric_chooses_epochs_where_its_better_values_lie(system, metric, better):
-    assert system(f"checkpoint.monitor={metric}").direction() == better
+    assert system(f"checkpoint.monitor={metric}").monitor_mode() == better
 
 
 @pytest.mark.parametrize("metric", ["val/typo", "val/top1"])

@@ -72,7 +72,7 @@ def test_a_run_that_failed_before_its_first_epoch_does_not_block_the_next(tiny_t
 def test_a_complete_run_says_so(tiny_train, capsys):
     tiny_train()
     assert tiny_train("--resume") == 0
-    assert "is complete: all 1 epochs are trained; trainer.max_epochs=2 goes on" in capsys.readouterr().out
+    assert "is complete: all 1 epochs are trained; trainer.max_epochs=2 continues it" in capsys.readouterr().out
 
 
 def test_a_run_whose_time_is_used_up_says_so(tiny_train, capsys):
@@ -162,7 +162,7 @@ def test_another_net_codec_or_system_is_refused(tiny_train, capsys, change):
     tiny_train()
     assert tiny_train("--resume", "trainer.max_epochs=2", change) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "trained with another one" in line
+    assert "trained with another value" in line
 
 
 def test_a_checkpoint_holds_plain_data_only(tiny_train, tmp_path):

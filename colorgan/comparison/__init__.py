@@ -1,1 +1,1 @@
-"""Comparing experiments under one budget."""
+"""Comparison of experiments under one budget."""

@@ -1,4 +1,4 @@
-"""The runs of a comparison: made from the command line, planned under one budget, and trained one after the other."""
+"""Runs of a comparison: create them from the command line, plan them under one budget, and train them."""
 
 import json
 import os
@@ -20,17 +20,26 @@ from colorgan.errors import UserError
 from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
-from colorgan.training.fitting import processes
+from colorgan.training.trainer import count_processes
 
-PROBE_SECONDS = 30  # how long a probe trains to measure the speed
+PROBE_SECONDS = 30  # training time of a probe, a run that only measures the speed
 PROBE_BATCHES = 5  # per epoch of a probe
-SPEED_TOLERANCE = 1.25  # how many times as fast as measured a run may train without a warning
-RESERVED = ("name", "run_dir", "trainer.max_epochs", "trainer.max_time", "trainer.limit_train_batches")
+SPEED_TOLERANCE = 1.25  # ratio of the actual to the measured speed above which there is a warning
+# Keys that the comparison sets itself.
+RESERVED_KEYS = ("name", "run_dir", "trainer.max_epochs", "trainer.max_time", "trainer.limit_train_batches")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment with one seed."""
+    """One experiment with one seed.
+
+    Args:
+        name: unique name, used for the folder and in tables.
+        file: the experiment's YAML file, or the name of a packaged experiment.
+        overrides: `key=value` items.
+        run_dir: the run directory.
+        experiment: resolved experiment.
+    """
 
     name: str
     file: str
@@ -40,34 +49,34 @@ class Run:
 
     @property
     def batch(self) -> int:
-        """Pictures per step, over all processes."""
-        most = self.experiment.data.batch_size * processes(self.experiment.trainer)
-        return min(most, build_data(self.experiment).train_count)
+        """Return the number of pictures per step, over all processes."""
+        full_batch = self.experiment.data.batch_size * count_processes(self.experiment.trainer)
+        return min(full_batch, build_data(self.experiment).train_count)
 
     def is_complete(self, plan: Plan) -> bool:
-        """Tell whether the run was trained to the end of its plan."""
-        newest = run_directory.newest(self.run_dir)
-        return newest is not None and checkpoint.read(newest)["epoch"] + 1 >= plan.epochs
+        """Return whether the run was trained to the end of its plan."""
+        latest = run_directory.latest_checkpoint(self.run_dir)
+        return latest is not None and checkpoint.read(latest)["epoch"] + 1 >= plan.epochs
 
 
 def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
-    """Make the runs of a command line.
+    """Create the runs of a command line.
 
     Args:
-        items: experiment files, `NAME:FILE` to give one another name, `key=value` for all experiments, and
-            `NAME:key=value` for the experiment NAME alone.
-        seeds: runs per experiment, the first with the experiment's seed, the others with the following ones.
-        out: the folder of the runs.
+        items: experiment files, `NAME:FILE` to rename an experiment, `key=value` to set a key of all experiments, and
+            `NAME:key=value` to set it in one experiment.
+        seeds: number of runs per experiment: with the experiment's seed, and with those that follow it.
+        out: folder for the run directories.
 
     Raises:
-        UserError: an experiment does not know a setting, or the budget decides it; two experiments have one name;
-            a NAME is that of no experiment; an experiment is a classifier; experiments use different pictures.
+        UserError: a key is unknown or set by the comparison; two experiments have the same name, or none has the NAME
+            of a setting; an experiment is a classifier; experiments use different pictures.
     """
     files = [item for item in items if "=" not in item]
     if not files:
-        raise UserError("no experiment: name files as in experiments/gan-folder.yaml")
-    settings = [_setting(item) for item in items if "=" in item]
-    experiments = [_file_and_name(item) for item in files]
+        raise UserError("no experiment: give files, as in experiments/gan-folder.yaml")
+    settings = [_split_setting(item) for item in items if "=" in item]
+    experiments = [_split_file(item) for item in files]
     names = [name for _, name in experiments]
     for file, name in experiments:
         if names.count(name) > 1:
@@ -75,8 +84,8 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
         if name in (*BASELINES, TRUTH):
             raise UserError(f"'{name}': every table has a row of this name; give another, as in NAME:{file}")
     for prefix, item in settings:
-        if item.partition("=")[0] in RESERVED:
-            raise UserError(f"{item}: not a setting of runs that are compared; --budget and --out decide it")
+        if item.partition("=")[0] in RESERVED_KEYS:
+            raise UserError(f"{item}: cannot be set in a comparison; --budget and --out decide it")
         if prefix not in ("", *names):
             raise UserError(f"{prefix}:{item}: no experiment is called '{prefix}', but {', '.join(names)}")
     runs = []
@@ -95,73 +104,83 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
 
 
 def plan_all(runs: list[Run], budget: Budget) -> dict[str, Plan]:
-    """Plan all runs, by name; those of one experiment with different seeds share a plan.
+    """Plan all runs.
 
-    All speeds are measured before anything trains, so that the machine need be idle only for that time.
+    Runs of one experiment with different seeds share a plan. All speeds are measured before anything is trained, so
+    that the machine has to be idle only for that time.
+
+    Returns:
+        name of a run -> its plan.
 
     Raises:
-        UserError: as `plan_run`.
+        UserError: see `plan_run`.
     """
     plans: dict[str, Plan] = {}
-    of_experiment: dict[str, Plan] = {}
+    by_experiment: dict[str, Plan] = {}
     for run in runs:
         name = run.experiment.name
-        plans[run.name] = of_experiment[name] = plan_run(run, budget, of_experiment.get(name))
+        plans[run.name] = by_experiment[name] = plan_run(run, budget, by_experiment.get(name))
     return plans
 
 
 def plan_run(run: Run, budget: Budget, other_seed: Plan | None = None) -> Plan:
-    """Plan how a run spends the budget, and keep that in plan.json, from which a later call takes it.
+    """Plan how a run spends the budget.
+
+    The plan is saved in plan.json in the run directory, and later calls load it.
 
     Args:
         run: the run.
-        budget: of each run.
-        other_seed: the plan of the same experiment with another seed, which is taken over instead of measuring.
+        budget: budget of each run.
+        other_seed: plan of the same experiment with another seed, to use instead of measuring the speed again.
 
     Raises:
-        UserError: the run's folder holds a run with another plan or none; the speed cannot be measured.
+        UserError: the run directory contains a run with other settings or without a plan; the speed cannot be measured.
     """
     path = run.run_dir / "plan.json"
-    given = {"budget": budget.text, **_flat(config.plain(run.experiment))}
-    del given["run_dir"]
+    settings = {"budget": budget.text, **_flatten(config.plain(run.experiment))}
+    del settings["run_dir"]
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    changed = [key for key in given if stored.get(key, given[key]) != given[key]]
+    changed = [key for key in settings if stored.get(key, settings[key]) != settings[key]]
     if stored and not changed:
         return Plan(**stored["plan"])
-    if run_directory.holds_run(run.run_dir):
-        reasons = [f"made with {key}={stored[key]}, not {given[key]}" for key in changed]
-        raise UserError(f"{run.run_dir}: {(reasons or ['holds a run without a plan'])[0]}; name another --out")
-    plan = other_seed or _measured_plan(run, budget)
+    if run_directory.contains_run(run.run_dir):
+        reasons = [f"made with {key}={stored[key]}, not {settings[key]}" for key in changed]
+        raise UserError(f"{run.run_dir}: {(reasons or ['contains a run without a plan'])[0]}; name another --out")
+    plan = other_seed or _compute_plan(run, budget)
     run.run_dir.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name("plan.json.tmp")
-    temporary.write_text(json.dumps({**given, "plan": asdict(plan)}, indent=1) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps({**settings, "plan": asdict(plan)}, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, path)
     return plan
 
 
-def _measured_plan(run: Run, budget: Budget) -> Plan:
-    speed = None if budget.seconds is None else _probe(run)
+def _compute_plan(run: Run, budget: Budget) -> Plan:
+    speed = None if budget.seconds is None else _measure_speed(run)
     return make_plan(budget, speed, run.batch, build_data(run.experiment).train_count // run.batch)
 
 
 def train(run: Run, plan: Plan) -> bool:
-    """Train a run to the end of its plan, from its last checkpoint if there is one; return whether that succeeded.
+    """Train a run to the end of its plan, from its latest checkpoint if there is one.
 
-    Each run is a process of its own: it starts with all memory free, and a crash does not end the others.
+    Each run is a separate process, so that it starts with all memory free, and that a crash does not end the others.
+
+    Returns:
+        whether the training succeeded.
     """
-    # A resumed run has its settings already: a given learning rate would replace one that a plateau has lowered.
-    settings = [f"run_dir={run.run_dir}"] if run_directory.newest(run.run_dir) else run.overrides
+    # A resumed run has the settings of its checkpoint. Giving them again would reset a learning rate that a plateau
+    # schedule has lowered.
+    settings = [f"run_dir={run.run_dir}"] if run_directory.latest_checkpoint(run.run_dir) else run.overrides
     return _train(run, [*settings, *plan.overrides()])
 
 
 def speed_warning(run: Run, plan: Plan) -> str | None:
-    """Return a warning if a run trained much faster than measured, so that its plan spent less than the budget."""
+    """Return a warning if a run trained much faster than measured, and so used less than the budget; else None."""
     planned = plan.pictures_per_second
     if planned is None or (actual := measured_speed(run.run_dir)) < SPEED_TOLERANCE * planned:
         return None
     return (
-        f"{run.name}: trained at {actual:.1f} pictures/s, but was measured at {planned:.1f} while the machine was "
-        f"busy, and so got less than the budget; remove {run.run_dir} and compare again"
+        f"{run.name}: trained at {actual:.1f} pictures/s, but measured at {planned:.1f} while the machine was busy, "
+        f"and so got less than the budget; remove {run.run_dir} and compare again"
     )
 
 
@@ -170,8 +189,8 @@ def _train(run: Run, overrides: list[str], output: int | None = None) -> bool:
     return subprocess.run(command, check=False, stdout=output).returncode == 0
 
 
-def _probe(run: Run) -> float:
-    """Measure pictures per second in half a minute of training that leaves no files."""
+def _measure_speed(run: Run) -> float:
+    """Return the pictures per second of a run, measured in `PROBE_SECONDS` of training whose files are deleted."""
     folder = run.run_dir / "probe"
     shutil.rmtree(folder, ignore_errors=True)
     short = [
@@ -189,13 +208,13 @@ def _probe(run: Run) -> float:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _file_and_name(item: str) -> tuple[str, str]:
-    """Split `NAME:FILE`; of a FILE alone, take the name from the experiment."""
+def _split_file(item: str) -> tuple[str, str]:
+    """Split `NAME:FILE` into FILE and NAME; NAME is by default the name of the experiment."""
     name, _, file = item.rpartition(":")
     return file, config.load(file, [f"name={name}"] if name else [], TABLES).name
 
 
-def _setting(item: str) -> tuple[str, str]:
+def _split_setting(item: str) -> tuple[str, str]:
     """Split `NAME:key=value` into NAME and setting; NAME is "" for a setting of all experiments."""
     key, _, value = item.partition("=")
     prefix, colon, rest = key.rpartition(":")
@@ -203,11 +222,11 @@ def _setting(item: str) -> tuple[str, str]:
 
 
 def _check_same_pictures(runs: list[Run]) -> None:
-    """Raise UserError where two runs are trained or validated on different pictures."""
+    """Raise UserError if runs are trained or validated on different pictures."""
     first = runs[0]
     for run in runs[1:]:
-        of_dataset = [key for key in run.experiment.data if key not in {field.name for field in fields(Data)}]
-        for key in ("name", "root", *of_dataset):
+        dataset_keys = [key for key in run.experiment.data if key not in {field.name for field in fields(Data)}]
+        for key in ("name", "root", *dataset_keys):
             value, other = run.experiment.data[key], first.experiment.data[key]
             if value != other:
                 raise UserError(
@@ -215,9 +234,9 @@ def _check_same_pictures(runs: list[Run]) -> None:
                 )
 
 
-def _flat(node: dict[str, Any], path: str = "") -> dict[str, Any]:
+def _flatten(node: dict[str, Any], path: str = "") -> dict[str, Any]:
     """Flatten a nested dict to dotted keys."""
     flat = {}
     for key, value in node.items():
-        flat |= _flat(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
+        flat |= _flatten(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
     return flat

@@ -1,4 +1,4 @@
-"""Every training system by its name in an experiment, and the tables of all names."""
+"""The training systems, and the tables that map names in experiments to classes."""
 
 from colorgan.codecs import CODECS
 from colorgan.data import DATASETS

@@ -1,4 +1,4 @@
-"""The conditional GAN: a net that colors, against a discriminator that sees gray and color together."""
+"""Training as a conditional GAN, whose discriminator sees lightness and color together."""
 
 from typing import Literal
 
@@ -13,9 +13,24 @@ from colorgan.systems.colorization import Colorization
 
 
 class Adversarial(Colorization):
-    """Nazeri, Ng and Ebrahimi 2018, section 3.1: adversarial loss + color_weight x the codec's color loss.
+    """Conditional GAN of Nazeri, Ng and Ebrahimi 2018, section 3.1.
 
-    Source 001 adds MSE as color loss, one-sided label smoothing and a learning rate that drops on a plateau.
+    The generator minimizes the adversarial loss + `color_weight` times the codec's color loss. Source 001 adds MSE as
+    color loss, one-sided label smoothing and a learning rate that drops on a plateau.
+
+    Args:
+        colorizer: the generator, with a differentiable codec.
+        discriminator: maps `discriminator.features` of Lab images to logits.
+        experiment: resolved experiment.
+        loss: adversarial loss.
+        color_weight: weight of the color loss; lambda in the paper.
+        real_label: target of the discriminator for real images, in (0, 1]; below 1 for one-sided label smoothing.
+        discriminator_lr: learning rate of the discriminator as a multiple of `optim.lr`.
+        generator_steps: steps of the generator per step of the discriminator.
+        ema: decay of the averaged generator.
+
+    Raises:
+        ValueError: an argument is out of range, or the arguments exclude each other.
     """
 
     def __init__(
@@ -24,27 +39,27 @@ class Adversarial(Colorization):
         discriminator: nn.Module,
         experiment: DictConfig,
         loss: Literal["nonsaturating", "least_squares", "hinge"] = "nonsaturating",
-        color_weight: float = 100.0,  # lambda of the paper
-        real_label: float = 1.0,  # below 1: one-sided label smoothing, of the discriminator's real labels only
-        discriminator_lr: float = 1.0,  # the discriminator's learning rate as a multiple of optim.lr
-        generator_steps: int = 1,  # steps of the generator for each of the discriminator
-        ema: float = 0.999,  # decay of the averaged generator
+        color_weight: float = 100.0,
+        real_label: float = 1.0,
+        discriminator_lr: float = 1.0,
+        generator_steps: int = 1,
+        ema: float = 0.999,
     ):
         super().__init__(colorizer, experiment, ema)
         if loss == "hinge" and real_label != 1:
             raise ValueError("the hinge loss has no labels to smooth: set system.real_label=1 or another system.loss")
         if not 0 < real_label <= 1:
-            raise ValueError(f"real_label={real_label}: a label is in (0, 1]")
+            raise ValueError(f"real_label={real_label}: must be in (0, 1]")
         if generator_steps < 1:
-            raise ValueError(f"generator_steps={generator_steps}: at least one")
+            raise ValueError(f"generator_steps={generator_steps}: must be at least 1")
         if not colorizer.codec.differentiable:
             raise ValueError(
-                "a discriminator teaches through the decoded color, and codec.decoding="
-                f"{colorizer.codec.decoding} passes no gradient: set codec.decoding to a mean, or system=supervised"
+                "the generator learns from gradients of the decoded color, and codec.decoding="
+                f"{colorizer.codec.decoding} has none: set codec.decoding to a mean, or system=supervised"
             )
         self.discriminator = discriminator
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[loss]
-        self.boundary = 0.5 if loss == "least_squares" else 0.0  # logits above it mean "real"
+        self.real_threshold = 0.5 if loss == "least_squares" else 0.0  # larger logits mean "real"
         self.color_weight = color_weight
         self.real_label = real_label
         self.discriminator_lr = discriminator_lr
@@ -64,7 +79,7 @@ class Adversarial(Colorization):
             self.step_generator(L, ab, out, fake)
 
     def generate(self, conditions: Conditions) -> tuple[Tensor, list[Tensor]]:
-        """Return the output of the net, and what the discriminator gets of the color that it means."""
+        """Run the net; return its output, and the input features of the discriminator for the decoded color."""
         out = self.model.run_net(conditions)
         ab = resize_color(self.model.predict(conditions, out), conditions.L)
         return out, self.discriminator_input(conditions.L, ab)
@@ -74,21 +89,34 @@ class Adversarial(Colorization):
         return self.discriminator.features(torch.cat([L, ab], dim=1))
 
     def step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
-        """Step the discriminator on input features that carry no gradient, so that the generator stays as it is."""
+        """Take one step of the discriminator.
+
+        Args:
+            real: input features of real images.
+            fake: input features of generated images, detached from the generator.
+        """
         real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
         loss = self.discriminator_loss(real_logits, fake_logits, self.real_label)
         self.step_optimizer("discriminator", loss)
         self.log_train(
             {
                 "discriminator_loss": loss.detach(),
-                "real_accuracy": (real_logits > self.boundary).float().mean(),
-                "fake_accuracy": (fake_logits <= self.boundary).float().mean(),
+                "real_accuracy": (real_logits > self.real_threshold).float().mean(),
+                "fake_accuracy": (fake_logits <= self.real_threshold).float().mean(),
             }
         )
 
     def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: list[Tensor]) -> None:
-        """Step the generator; the discriminator passes gradients on and takes none."""
-        with self.toggled_optimizer(self._optimizers()[0]):  # that of the generator
+        """Take one step of the generator.
+
+        Args:
+            L: lightness (B, 1, H, W) in [0, 100].
+            ab: true color (B, 2, H, W) in Lab units.
+            out: output of the net.
+            fake: input features of the discriminator for the decoded color.
+        """
+        generator_optimizer = self._optimizers()[0]
+        with self.toggled_optimizer(generator_optimizer):  # no gradients for the discriminator's parameters
             adversarial = self.generator_loss(self.discriminator(fake))
             color = self.model.codec.loss(out, L, ab)
             loss = adversarial + self.color_weight * color

@@ -1,4 +1,4 @@
-"""What every system shares: an average of the model, optimizers and schedules that resume rightly, its checkpoint."""
+"""Base class of all training systems: model averaging, optimizers, schedules and checkpoints."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
@@ -19,29 +19,30 @@ from colorgan.seeding import seed_of
 
 
 class System(pl.LightningModule):
-    """Trains a model.
+    """Base class of the training systems.
 
-    Optimization is manual, so that every system steps, clips, logs and resumes in one way.
+    Optimization is manual, so that all systems step, clip, log and resume in the same way.
 
     Args:
-        model: learns; `average` is its exponential moving average over the steps, which is validated and used.
-        experiment: resolved.
+        model: model to train. Its exponential moving average over the steps, `average`, is validated and used.
+        experiment: resolved experiment.
         ema: decay of the average.
+
+    Attributes:
+        monitor_modes: metrics that `checkpoint.monitor` may name, and whether the smallest or the largest is best.
     """
 
-    better: ClassVar[dict[str, Literal["min", "max"]]]  # metrics that may choose the best epoch, and their direction
+    monitor_modes: ClassVar[dict[str, Literal["min", "max"]]]
 
     def __init__(self, model: nn.Module, experiment: DictConfig, ema: float):
         super().__init__()
         if experiment.optim.clip is not None and not experiment.optim.clip > 0:
-            raise ValueError(
-                f"optim.clip={experiment.optim.clip}: the norm of a gradient is above 0; null clips nothing"
-            )
+            raise ValueError(f"optim.clip={experiment.optim.clip}: must be above 0, or null to clip nothing")
         self.automatic_optimization = False
         self.model = model
         self.ema = make_average(model, ema)
         self.experiment = experiment
-        self.batches = 0  # done in this epoch
+        self.batches_done = 0  # in this epoch
 
     @property
     def average(self) -> nn.Module:
@@ -49,32 +50,40 @@ class System(pl.LightningModule):
         return self.ema.module
 
     def initialize(self, batches: Iterator[dict[str, Tensor]]) -> None:
-        """Fit what depends on the data to some training batches, before a fresh start; by default nothing does."""
+        """Initialize parts that depend on the data, before a new run starts; by default there are none.
+
+        Args:
+            batches: some training batches.
+        """
 
     def networks(self) -> dict[str, tuple[nn.Module, float]]:
-        """Return the networks that are trained, each with the ratio of its learning rate to `optim.lr`."""
+        """Return the networks to train by name, each with the ratio of its learning rate to `optim.lr`."""
         return {"generator": (self.model, 1.0)}
 
     def configure_optimizers(self) -> tuple[list, list]:
         """Make one optimizer and one schedule for each of `networks`."""
         optim = self.experiment.optim
         optimizers = [make_optimizer(network, optim, ratio) for network, ratio in self.networks().values()]
-        direction = self.direction()
-        return optimizers, [make_schedule(optimizer, optim, self.progress, direction) for optimizer in optimizers]
+        mode = self.monitor_mode()
+        return optimizers, [make_schedule(optimizer, optim, self.progress, mode) for optimizer in optimizers]
 
-    def direction(self) -> Literal["min", "max"]:
-        """Return the direction of checkpoint.monitor; raise UserError if this system logs no such metric."""
+    def monitor_mode(self) -> Literal["min", "max"]:
+        """Return whether the smallest or the largest `checkpoint.monitor` is best.
+
+        Raises:
+            UserError: the system does not log this metric.
+        """
         monitor = self.experiment.checkpoint.monitor
-        if monitor not in self.better:
-            raise UserError(f"checkpoint.monitor={monitor}: of this system there are {', '.join(self.better)}")
-        return self.better[monitor]
+        if monitor not in self.monitor_modes:
+            raise UserError(f"checkpoint.monitor={monitor}: this system has {', '.join(self.monitor_modes)}")
+        return self.monitor_modes[monitor]
 
     def progress(self) -> float:
-        """Return the share of the run that is done, by epochs or by `trainer.max_time`, whichever ends it sooner."""
+        """Return the done share of the run in [0, 1], by epochs or `trainer.max_time`, whichever is larger."""
         trainer = self._trainer
         if trainer is None or not trainer.training:
             return 0.0
-        epochs = trainer.current_epoch + self.batches / trainer.num_training_batches
+        epochs = trainer.current_epoch + self.batches_done / trainer.num_training_batches
         timer = next((c for c in trainer.callbacks if isinstance(c, pl.callbacks.Timer)), None)
         time = timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) if timer else 0.0
         return min(1.0, max(epochs / trainer.max_epochs, time))
@@ -90,11 +99,11 @@ class System(pl.LightningModule):
         self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
 
     def log_train(self, values: dict[str, Any]) -> None:
-        """Log `train/*`, by step and as the mean of the epoch."""
+        """Log values under `train/`, for each step and as means over the epoch."""
         self.log_dict({f"train/{key}": value for key, value in values.items()}, on_step=True, on_epoch=True)
 
     def log_validation(self, values: dict[str, Tensor]) -> None:
-        """Log the means of `val/*`, each (B,): one value a picture."""
+        """Log means over the epoch under `val/`, of values (B,) with one per image."""
         means = {f"val/{key}": value.mean() for key, value in values.items()}
         self.log_dict(means, batch_size=len(next(iter(values.values()))), sync_dist=True)
 
@@ -103,22 +112,22 @@ class System(pl.LightningModule):
         schedules = self.lr_schedulers()
         return schedules if isinstance(schedules, list) else [schedules]
 
-    def restart_learning_rates(self) -> None:
-        """Replace restored learning rates by those of the experiment."""
+    def reset_learning_rates(self) -> None:
+        """Replace the learning rates restored from a checkpoint by those of the experiment."""
         for schedule, (_, ratio) in zip(self.schedules(), self.networks().values(), strict=True):
             set_initial_lr(schedule, self.experiment.optim.lr * ratio)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed dropout, so that a resumed run draws what the unbroken one would have."""
+        """Seed dropout by epoch, batch and rank, so that a resumed run equals an uninterrupted one."""
         torch.manual_seed(seed_of(self.experiment.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_start(self) -> None:
-        """Replace restored settings of the optimizers by those of the experiment."""
+        """Replace the optimizer settings restored from a checkpoint by those of the experiment."""
         for optimizer in self._optimizers():
             set_hyperparameters(optimizer, self.experiment.optim)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.batches = batch_idx + 1
+        self.batches_done = batch_idx + 1
         self.ema.update_parameters(self.model)
         if self.experiment.optim.schedule != "plateau":
             for schedule in self.schedules():
@@ -133,7 +142,7 @@ class System(pl.LightningModule):
         checkpoint["experiment"] = config.plain(self.experiment)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Start a schedule or an optimizer of another kind afresh: it cannot continue the stored one."""
+        """Drop the stored state of schedules or optimizers if the experiment uses another kind."""
         checkpoints.upgrade(checkpoint)
         stored, optim = checkpoint["experiment"]["optim"], self.experiment.optim
         if stored["schedule"] != optim.schedule:

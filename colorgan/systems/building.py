@@ -1,4 +1,4 @@
-"""From an experiment, or a checkpoint, to a system."""
+"""Build systems from experiments and checkpoints."""
 
 import inspect
 import logging
@@ -25,22 +25,21 @@ def build(experiment: DictConfig, fresh: bool) -> System:
     """Build the system of a resolved experiment.
 
     Args:
-        experiment: with the number of classes filled in, where it has such a key (see `with_classes`).
-        fresh: bodies start from the published or given weights that it names; else from random ones, because a
-            checkpoint is going to fill them.
+        experiment: resolved experiment, completed by `with_num_classes`.
+        fresh: load the published or given weights of bodies; False if a checkpoint will overwrite them anyway.
 
     Raises:
-        UserError: parts that do not go together; weights that cannot be had.
+        UserError: parts that do not fit together, or weights that cannot be loaded.
     """
     system = SYSTEMS[experiment.system.name]
-    takes = inspect.signature(system).parameters
+    parameters = inspect.signature(system).parameters
     start: dict[str, Any] = {"pretrained": experiment.pretrained and fresh} | ({} if fresh else {"weights": None})
     parts: dict[str, Any] = {"experiment": experiment, **start}
     used = ["system"]
     if issubclass(system, Colorization):
         parts["colorizer"] = build_colorizer(experiment, experiment.data.size, **start)
         used.append("net")
-    if "discriminator" in takes:
+    if "discriminator" in parameters:
         parts["discriminator"] = config.construct(DISCRIMINATORS, experiment.discriminator, channels=3, **start)
         used.append("discriminator")
     for key in used:
@@ -51,29 +50,31 @@ def build(experiment: DictConfig, fresh: bool) -> System:
     return config.construct(SYSTEMS, experiment.system, **parts)
 
 
-def with_classes(experiment: DictConfig, count: Callable[[], int], fresh: bool) -> DictConfig:
-    """Fill in the number of classes of the data, where a part of the experiment needs it and none is set.
+def with_num_classes(experiment: DictConfig, count: Callable[[], int], fresh: bool) -> DictConfig:
+    """Return an experiment with the number of classes of the data, if it needs one and does not set it.
 
     Args:
-        experiment: resolved.
-        count: returns the number of classes of the data.
-        fresh: the run starts; else it goes on, with the classes that it started with.
+        experiment: resolved experiment.
+        count: returns the number of classes of the data; only called if it is needed.
+        fresh: whether the run is new; a resumed run has the classes that it started with.
 
     Raises:
-        UserError: more classes than the experiment says; scenes in a run that started without.
+        UserError: the data has more classes than the experiment sets, or a run that started without scenes gets them.
     """
     key = "system" if "classes" in experiment.system else "net" if experiment.system.get("scene_weight") else None
     if key is None or "classes" not in experiment[key]:
         return experiment
     given, found = experiment[key].classes, count()
     if given is None and not fresh:
-        raise UserError("system.scene_weight: this run's net has no scenes; start a new run with run_dir=... instead")
+        raise UserError(
+            "system.scene_weight: this run's net has no scene classes; start a new run with run_dir=... instead"
+        )
     if given is not None and 1 < given < found:
         raise UserError(f"{key}.classes={given}: the data has {found}; start a new run without this key")
     if given is not None:
         return experiment
     if found == 1 and key == "net":
-        log.warning("the pictures stand in one folder: there are no scenes to tell apart")
+        log.warning("all images are in one folder: there are no scenes to classify")
     experiment = experiment.copy()
     OmegaConf.set_readonly(experiment, False)
     experiment[key].classes = found
@@ -82,16 +83,20 @@ def with_classes(experiment: DictConfig, count: Callable[[], int], fresh: bool) 
 
 
 def load_classifier(path: str | Path, device: str | torch.device = "cpu") -> Classifier:
-    """Load a trained classifier of colored scenes, in evaluation mode.
+    """Load a trained classifier of color images, in evaluation mode.
+
+    Args:
+        path: a checkpoint of experiments/judge.yaml, or of another classifier with `system.color=true`.
+        device: device of the classifier.
 
     Raises:
-        UserError: no such checkpoint; a colorizer; a classifier of gray scenes.
+        UserError: the checkpoint does not exist, or is that of a colorizer or of a classifier of lightness.
     """
     content = checkpoint.read(path)
     experiment = config.resolve(content["experiment"], [], TABLES, origin=str(path))
     if experiment.system.name != "classifier" or not experiment.system.color:
-        found = "a classifier that sees no color" if experiment.system.name == "classifier" else "a colorizer"
-        raise UserError(f"{path}: {found}; experiments/judge.yaml trains a classifier that judges")
+        found = "a classifier of gray images" if experiment.system.name == "classifier" else "a colorizer"
+        raise UserError(f"{path}: {found}; give a checkpoint of experiments/judge.yaml, a classifier of color images")
     classifier = build(experiment, fresh=False)
     try:
         classifier.load_state_dict(content["state_dict"])
@@ -101,11 +106,11 @@ def load_classifier(path: str | Path, device: str | torch.device = "cpu") -> Cla
     return classifier.to(device).eval()
 
 
-def start_from(system: Colorization, path: str | Path) -> None:
-    """Give the net of a new system, and its average, the averaged weights of a checkpoint.
+def load_net_weights(system: Colorization, path: str | Path) -> None:
+    """Initialize the net of a new system, and its average, with the averaged weights of a checkpoint.
 
     Raises:
-        UserError: no such checkpoint; one of another net.
+        UserError: the checkpoint does not exist, or its net has another architecture.
     """
     state = checkpoint.averaged_weights(checkpoint.read(path))
     weights = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
@@ -113,4 +118,4 @@ def start_from(system: Colorization, path: str | Path) -> None:
         system.model.net.load_state_dict(weights)
         system.average.net.load_state_dict(weights)
     except RuntimeError:
-        raise UserError(f"{path}: its net is another one than net={system.experiment.net.name} here") from None
+        raise UserError(f"{path}: its net differs from net={system.experiment.net.name} of this experiment") from None

@@ -1,4 +1,4 @@
-"""A scene classifier: on gray pictures it pre-trains bodies of nets, on colored ones it judges results."""
+"""Training of a scene classifier, to pre-train bodies of nets or to evaluate colorizers."""
 
 from typing import Any, ClassVar
 
@@ -13,21 +13,36 @@ from colorgan.systems.base import System
 
 
 class Classifier(System):
-    """Learns the classes of pictures from their lightness, as Melas-Kyriazi and Han trained their ResNet-18.
+    """Image classifier.
 
-    With `color` it sees colored pictures, and judges the results of colorizers: see `colorgan.evaluate`.
+    Trained on lightness, it pre-trains the bodies of nets, as the ResNet-18 of Melas-Kyriazi and Han. Trained on color,
+    it evaluates the results of colorizers: see `colorgan.evaluate`.
+
+    Args:
+        experiment: resolved experiment.
+        pretrained: start from the published weights of the body.
+        body: name of a timm network.
+        classes: number of classes, 2 or more; by default that of the data.
+        color: train on color instead of lightness.
+        ema: decay of the averaged network.
+
+    Attributes:
+        names: names of the classes, in the order of the logits.
+
+    Raises:
+        ValueError: fewer than two classes.
     """
 
-    better: ClassVar = {"val/loss": "min", "val/top1": "max", "val/top5": "max"}
+    monitor_modes: ClassVar = {"val/loss": "min", "val/top1": "max", "val/top5": "max"}
 
     def __init__(
         self,
         experiment: DictConfig,
         pretrained: bool,
-        body: str = "resnet18",  # any network of timm
-        classes: int | None = None,  # default: those of the data
-        color: bool = False,  # sees color too
-        ema: float = 0.999,  # decay of the averaged net
+        body: str = "resnet18",
+        classes: int | None = None,
+        color: bool = False,
+        ema: float = 0.999,
     ):
         if classes is None or classes < 2:
             raise ValueError(f"classes={classes}: data.root needs a folder for each of two classes or more")
@@ -35,19 +50,19 @@ class Classifier(System):
         super().__init__(make_body(body, pretrained, num_classes=classes, channels=channels), experiment, ema)
         self.classes = classes
         self.color = color
-        self.names: list[str] = []  # of the classes, in the order of the logits
+        self.names: list[str] = []
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """Map pictures (B, 3, H, W) in [0, 1] to logits (B, classes), by the averaged network."""
+        """Return logits (B, classes) of the averaged network for images (B, 3, H, W) in [0, 1]."""
         return self.average(self.normalize_input(rgb))
 
     def normalize_input(self, rgb: Tensor) -> Tensor:
-        """Return the input of the network, (B, 3 or 1, H, W), for pictures (B, 3, H, W) in [0, 1]."""
+        """Convert images (B, 3, H, W) in [0, 1] to the normalized input (B, 3, H, W), or (B, 1, H, W) without color."""
         cfg = self.model.pretrained_cfg
         return standardize_rgb(rgb, cfg) if self.color else standardize(split(rgb)[0], cfg)
 
     def features_and_logits(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the last features (B, F) of pictures (B, 3, H, W) in [0, 1], and their logits (B, classes)."""
+        """Return penultimate features (B, F) and logits (B, classes) for images (B, 3, H, W) in [0, 1]."""
         maps = self.average.forward_features(self.normalize_input(rgb))
         return self.average.forward_head(maps, pre_logits=True), self.average.forward_head(maps)
 
@@ -58,7 +73,7 @@ class Classifier(System):
         self.log_train({"loss": loss.detach(), "top1": 100 * hits(logits, batch["label"], 1).mean()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log the accuracies in percent."""
+        """Log the loss, and the top-1 and top-5 accuracy in percent."""
         logits = self(batch["rgb"]).float()
         loss = F.cross_entropy(logits, batch["label"], reduction="none")
         accuracy = {f"top{k}": 100 * hits(logits, batch["label"], k) for k in (1, 5)}

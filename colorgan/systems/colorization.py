@@ -1,4 +1,4 @@
-"""What the systems share that train a colorizer: data-dependent initialization, conditions and validation."""
+"""Base class of the systems that train a colorizer: data-dependent initialization, conditions and validation."""
 
 import itertools
 from collections.abc import Iterator
@@ -19,9 +19,15 @@ from colorgan.systems.embeddings import Embeddings
 
 
 class Colorization(System):
-    """Trains a Colorizer: `model` learns, `average` colors."""
+    """Base class of the systems that train a colorizer.
 
-    better: ClassVar = {"val/ab_error": "min", "val/psnr": "max"}
+    Args:
+        colorizer: model to train.
+        experiment: resolved experiment.
+        ema: decay of the averaged colorizer, which is validated and used.
+    """
+
+    monitor_modes: ClassVar = {"val/ab_error": "min", "val/psnr": "max"}
 
     model: Colorizer
 
@@ -33,24 +39,24 @@ class Colorization(System):
         return {"generator": (self.model.net, 1.0)}
 
     def forward(self, L: Tensor) -> Tensor:
-        """Map L (B, 1, H, W) in [0, 100] to ab (B, 2, H, W) in Lab units, by the averaged colorizer."""
+        """Predict ab (B, 2, H, W) in Lab units from L (B, 1, H, W) in [0, 100] with the averaged colorizer."""
         return self.average(L)
 
     def conditions(self, L: Tensor, batch: dict[str, Tensor]) -> Conditions:
-        """Return the conditions of a training batch whose lightness is L (B, 1, H, W)."""
+        """Return the inputs of the net for a training batch with lightness L (B, 1, H, W)."""
         if self.embeddings is None:
             return Conditions(L)
         return Conditions(L, self.embeddings.lookup(batch["index"], lambda missing: self.model.net.embed(L[missing])))
 
     def initialize(self, batches: Iterator[dict[str, Tensor]]) -> None:
-        """Fit the net to the lightness of the first batch, and the codec to the colors of all."""
+        """Initialize the net from the lightness of the first batch, and the codec from the colors of all batches."""
         first = next(batches)
         self.model.net.initialize(split(first["rgb"])[0])
         self.model.codec.initialize(split(batch["rgb"])[1] for batch in itertools.chain([first], batches))
         self.average.load_state_dict(self.model.state_dict())
 
     def on_fit_start(self) -> None:
-        """Open the cache of the frozen embedding of a net, if pictures look the same in every epoch."""
+        """Open the cache for the embeddings of a frozen network, if images are not augmented."""
         data, net = self.experiment.data, self.model.net
         if isinstance(net, EmbeddingNet) and not data.flip and data.smallest_crop == 1:
             content = self.trainer.datamodule.fingerprint() + hash_weights(net.body)
@@ -58,7 +64,7 @@ class Colorization(System):
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, net.embedding_width)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log the errors of the averaged colorizer, those of plain gray, and the true colorfulness."""
+        """Log metrics of the averaged colorizer, those of gray images, and the colorfulness of the true images."""
         rgb = batch["rgb"]
         L, true_ab = split(rgb)
         ab, gray = self(L), torch.zeros_like(true_ab)

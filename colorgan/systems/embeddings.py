@@ -1,4 +1,4 @@
-"""What a frozen network says of each picture, computed once and kept on disk between epochs."""
+"""Disk cache for the embeddings of a frozen network, which are computed once per image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,35 +11,39 @@ from colorgan.errors import UserError
 
 
 class Embeddings:
-    """Vectors by the index of their picture, in one file of float32 (pictures, width).
+    """Cache of one embedding per image, in a float32 .npy file (images, width).
 
-    A missing vector is NaN, and its first value is written last, so that a killed process leaves no half vector.
+    Missing embeddings are NaN. The first value of an embedding is written last, so that a killed process never leaves
+    one that is partly written but not NaN.
 
     Args:
-        path: the file, one for each process; made anew when it is missing, broken or of another shape.
-        pictures: how many there are.
-        width: values of a vector.
+        path: the file, one for each process; created if it is missing, broken or of another shape.
+        images: number of images.
+        width: number of values of an embedding.
 
     Raises:
-        UserError: the file cannot be made.
+        UserError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, pictures: int, width: int):
-        shape = (pictures, width)
+    def __init__(self, path: Path, images: int, width: int):
+        shape = (images, width)
         try:
-            if not _holds(path, shape):
+            if not _is_valid(path, shape):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _make(path, shape)
+                _create(path, shape)
             self._rows = np.load(path, mmap_mode="r+")
         except OSError as error:
-            raise UserError(f"{path}: the embeddings of the pictures cannot be kept: {error.strerror}") from None
+            raise UserError(f"{path}: the embeddings of the images cannot be stored: {error.strerror}") from None
 
     def lookup(self, index: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        """The vectors (B, width) of the pictures `index` (B,), on its device.
+        """Return the embeddings of a batch, and compute and store those that are missing.
 
         Args:
-            index: of the pictures in their dataset.
-            compute: positions in the batch (M,) -> their vectors (M, width), for those that are missing.
+            index: indices (B,) of the images in their dataset.
+            compute: maps positions in the batch (M,) to their embeddings (M, width).
+
+        Returns:
+            embeddings (B, width), on the device of `index`.
         """
         rows = index.cpu().numpy()
         missing = np.isnan(self._rows[rows, 0])
@@ -51,19 +55,20 @@ class Embeddings:
         return torch.from_numpy(self._rows[rows]).to(index.device)
 
 
-def _holds(path: Path, shape: tuple[int, int]) -> bool:
-    """Whether a file is whole and has so many vectors of this width."""
+def _is_valid(path: Path, shape: tuple[int, int]) -> bool:
+    """Return whether the file exists, is complete, and contains a float32 array of this shape."""
     try:
-        rows = np.load(path, mmap_mode="r")  # "r+" would fill what is cut off with zeros
-    except (FileNotFoundError, EOFError, ValueError):  # not made yet; empty; cut off, or not of numpy
+        rows = np.load(path, mmap_mode="r")  # "r+" would pad a truncated file with zeros
+    except (FileNotFoundError, EOFError, ValueError):  # missing; empty; truncated or not of numpy
         return False
     return rows.shape == shape and rows.dtype == np.float32
 
 
-def _make(path: Path, shape: tuple[int, int]) -> None:
-    """A file of missing vectors, in one step: a kill leaves no file in which zeros would count as vectors.
+def _create(path: Path, shape: tuple[int, int]) -> None:
+    """Write a file of NaN.
 
-    It is written and not mapped: a full disk is an error to a write, but to a map it is the end of the process.
+    It is renamed when complete, so that a killed process leaves no file whose zeros would count as embeddings. It is
+    not written through a memory map, because a full disk raises OSError in a write but kills the process in a map.
     """
     part = path.with_suffix(".part")
     row = np.full(shape[1], np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""Training on the codec's color loss alone, or with a scene loss beside it."""
+"""Training with the codec's color loss, without a discriminator."""
 
 from typing import ClassVar
 
@@ -15,23 +15,35 @@ from colorgan.systems.colorization import Colorization
 
 
 class Supervised(Colorization):
-    """A colorizer without an opponent: the CNN systems, and the baseline of a GAN (Nazeri 2018, section 4.2)."""
+    """Training with the codec's color loss, and optionally a loss of scene classification.
 
-    better: ClassVar = Colorization.better | {"val/scene_top1": "max"}
+    For CNN systems, and for the baseline of a GAN (Nazeri 2018, section 4.2).
+
+    Args:
+        colorizer: model to train.
+        experiment: resolved experiment.
+        scene_weight: weight of the cross entropy of scenes, 0 or above; alpha in Iizuka 2016. Needs a `SceneNet`.
+        ema: decay of the averaged colorizer.
+
+    Raises:
+        ValueError: `scene_weight` is negative, or the net does not classify scenes.
+    """
+
+    monitor_modes: ClassVar = Colorization.monitor_modes | {"val/scene_top1": "max"}
 
     def __init__(
         self,
         colorizer: Colorizer,
         experiment: DictConfig,
-        scene_weight: float = 0.0,  # alpha of Iizuka 2016: the weight of the scenes' cross entropy
-        ema: float = 0.999,  # decay of the averaged net
+        scene_weight: float = 0.0,
+        ema: float = 0.999,
     ):
         super().__init__(colorizer, experiment, ema)
         net = colorizer.net
         if scene_weight and not isinstance(net, SceneNet):
-            raise ValueError("only the net 'iizuka' tells scenes apart: set system.scene_weight=0 for others")
+            raise ValueError("only the net 'iizuka' classifies scenes: set system.scene_weight=0 for others")
         if scene_weight < 0:
-            raise ValueError(f"scene_weight={scene_weight}: at least 0")
+            raise ValueError(f"scene_weight={scene_weight}: must be at least 0")
         self.scene_weight = scene_weight if scene_weight and net.classes > 1 else 0.0
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -43,7 +55,7 @@ class Supervised(Colorization):
             losses["scene_loss"] = F.cross_entropy(logits.float(), batch["label"])
         elif isinstance(net, SparseNet):
             points = draw_points(L, net.points)
-            out, L, ab = net.forward_at(L, points), pick(L, points), pick(ab, points)
+            out, L, ab = net.forward_at(L, points), gather_pixels(L, points), gather_pixels(ab, points)
         else:
             out = self.model.run_net(self.conditions(L, batch))
         losses["color_loss"] = self.model.codec.loss(out, L, ab)
@@ -51,7 +63,7 @@ class Supervised(Colorization):
         self.log_train({key: loss.detach() for key, loss in losses.items()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log the accuracy of the scenes too, where they are trained."""
+        """Log the top-1 accuracy of scenes in percent, too, if they are trained."""
         super().validation_step(batch, batch_idx)
         if self.scene_weight:
             _, logits = self.average.net.forward_with_scenes(split(batch["rgb"])[0])
@@ -59,12 +71,20 @@ class Supervised(Colorization):
 
 
 def draw_points(L: Tensor, n: int) -> Tensor:
-    """Draw n random pixels of each picture (B, 1, H, W): (B, n, 2), row and column; a pixel may come twice."""
+    """Draw random pixel positions for each image, with replacement.
+
+    Args:
+        L: images (B, 1, H, W).
+        n: number of pixels per image.
+
+    Returns:
+        rows and columns (B, n, 2).
+    """
     rows, columns = (torch.randint(side, (len(L), n), device=L.device) for side in L.shape[-2:])
     return torch.stack([rows, columns], dim=2)
 
 
-def pick(x: Tensor, points: Tensor) -> Tensor:
-    """Return the pixels (B, C, 1, n) of x (B, C, H, W) at points (B, n, 2)."""
+def gather_pixels(x: Tensor, points: Tensor) -> Tensor:
+    """Return the pixels (B, C, 1, n) of x (B, C, H, W) at the rows and columns points (B, n, 2)."""
     index = points[..., 0] * x.shape[-1] + points[..., 1]  # (B, n)
     return x.flatten(2).gather(2, index[:, None].expand(-1, x.shape[1], -1))[:, :, None]

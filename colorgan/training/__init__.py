@@ -1,1 +1,1 @@
-"""Training runs: the Trainer, its callbacks, run directories and curves."""
+"""Training runs: the Trainer, its callbacks, run directories, metrics.csv and curves."""

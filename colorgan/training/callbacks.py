@@ -1,8 +1,5 @@
-"""What a run leaves behind besides weights: rolling checkpoints, a table of metrics, grids of pictures."""
+"""Lightning callbacks: checkpoints, metrics.csv, sample images, the W&B run id and overridden learning rates."""
 
-import csv
-import os
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -18,12 +15,20 @@ from torchvision.utils import make_grid, save_image
 from colorgan.color import join, split
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
+from colorgan.training.history import add_row
+from colorgan.training.run_directory import epoch_of
 
-GRID = 8  # pictures in the grid of every epoch
+NUM_SAMPLES = 8  # validation images in the grid of each epoch
 
 
 class RollingCheckpoint(ModelCheckpoint):
-    """Keeps `last.ckpt`, the last `keep` epochs, and every `keep_every`-th epoch for good (0: none)."""
+    """Saves `last.ckpt` and a checkpoint of every epoch, and deletes old ones.
+
+    Args:
+        run_dir: folder for the checkpoints.
+        keep: number of latest epochs to keep.
+        keep_every: every `keep_every`-th epoch is never deleted; 0 to delete all old epochs.
+    """
 
     def __init__(self, run_dir: Path, keep: int, keep_every: int):
         super().__init__(
@@ -43,31 +48,31 @@ class RollingCheckpoint(ModelCheckpoint):
         super()._remove_checkpoint(trainer, filepath)
 
 
-def epoch_of(path: Path) -> int:
-    """The epoch in a name like `epoch=012.ckpt`; -1 if there is none."""
-    found = re.fullmatch(r"epoch=(\d+)", path.stem)
-    return int(found[1]) if found else -1
-
-
 class StopOnNaN(Callback):
-    """End a run whose validation gives nan, before its checkpoints replace the good ones.
+    """Stops a run when a validation metric is NaN, before its checkpoints replace good ones.
 
-    Lightning's EarlyStopping ends it too, but with the exit code 0, and only after the checkpoints.
+    Lightning's EarlyStopping stops it too, but with exit code 0, and only after the checkpoints are saved.
+
+    Raises:
+        UserError: a `val/*` metric is NaN.
     """
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         found = [key for key, value in trainer.callback_metrics.items() if key.startswith("val/") and value.isnan()]
         if found:
             raise UserError(
-                f"epoch {trainer.current_epoch}: {found[0]} is nan, the run has diverged. Its checkpoints are those "
-                "before this epoch: lower optim.lr, and go back to one by --from CKPT or start again"
+                f"epoch {trainer.current_epoch}: {found[0]} is nan, the run has diverged. Its checkpoints are from "
+                "before this epoch: lower optim.lr, and go back to one with --from CKPT or start a new run"
             )
 
 
-class Metrics(Callback):
-    """One row of `metrics.csv` and one printed line an epoch.
+class MetricsWriter(Callback):
+    """Adds one row to `metrics.csv` and prints one line after every epoch.
 
-    Lightning's CSVLogger deletes the old file when a run resumes; this keeps every row.
+    Lightning's CSVLogger deletes the old file when a run resumes; this one keeps every row.
+
+    Args:
+        path: the `metrics.csv`.
     """
 
     def __init__(self, path: Path):
@@ -75,16 +80,16 @@ class Metrics(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.start = time.monotonic()
-        self.pictures = 0
+        self.images = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_
     ) -> None:
-        self.pictures += len(batch["rgb"]) * trainer.world_size
+        self.images += len(batch["rgb"]) * trainer.world_size
         self.seconds = time.monotonic() - self.start
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        speed = self.pictures / self.seconds
+        speed = self.images / self.seconds
         pl_module.log("train/images_per_second", speed, rank_zero_only=True)
         report = trainer.datamodule.report()
         if not trainer.is_global_zero:
@@ -99,60 +104,62 @@ class Metrics(Callback):
             print(report, flush=True)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of `metrics.csv`; none if there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Writes all rows under all their columns, in one step: a kill leaves the old file or the new one."""
-    columns = dict.fromkeys(key for row in rows for key in row)
-    draft = path.with_suffix(".csv.tmp")
-    with draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(draft, path)
-
-
-def add_row(path: Path, row: dict[str, Any]) -> None:
-    """Appends one epoch; an epoch that was trained before (and lost to a crash) is replaced."""
-    rows = [old for old in read_rows(path) if int(old["epoch"]) < row["epoch"]]
-    write_rows(path, [*rows, row])
-
-
 class SampleGrid(Callback):
-    """Paints the same validation pictures after every epoch: gray | prediction | truth, on disk and in W&B."""
+    """Saves and logs the same validation images after every epoch, each as gray | predicted | true.
+
+    Args:
+        folder: folder for the PNG files, one per epoch. They are logged to W&B, too, if the run has its logger.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        rgb = trainer.datamodule.sample_val_batch(GRID)["rgb"].to(pl_module.device)
+        rgb = trainer.datamodule.sample_val_batch(NUM_SAMPLES)["rgb"].to(pl_module.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
-        save_image(paint_grid(pl_module.average, rgb), path)
+        save_image(make_sample_grid(pl_module.average, rgb), path)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("val/samples", [str(path)])
 
 
-def paint_grid(colorizer: Colorizer, rgb: Tensor) -> Tensor:
-    """Gray | prediction | truth, two pictures a row.
+def make_sample_grid(colorizer: Colorizer, rgb: Tensor) -> Tensor:
+    """Make a grid of images, each as gray | predicted | true, two of them per row.
 
     Args:
         colorizer: maps L (B, 1, H, W) to ab (B, 2, H, W).
-        rgb: (B, 3, H, W) in [0, 1].
+        rgb: true images (B, 3, H, W) in [0, 1].
 
     Returns:
-        (3, H', W') in [0, 1].
+        image (3, H', W') in [0, 1].
     """
     L, ab = split(rgb)
     with torch.no_grad():
-        painted = join(L, colorizer(L))
-    columns = torch.stack([join(L, torch.zeros_like(ab)), painted, rgb], dim=1)  # (B, 3 columns, 3, H, W)
+        predicted = join(L, colorizer(L))
+    columns = torch.stack([join(L, torch.zeros_like(ab)), predicted, rgb], dim=1)  # (B, 3 columns, 3, H, W)
     return make_grid(columns.flatten(0, 1), nrow=6)
+
+
+class SaveWandbRunId(Callback):
+    """Saves the id of the W&B run in the checkpoint, so that a resumed run logs to the same one.
+
+    Args:
+        logger: the logger of the run.
+    """
+
+    def __init__(self, logger: WandbLogger):
+        self.logger = logger
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["wandb_id"] = self.logger.version
+
+
+class OverrideLearningRates(Callback):
+    """Replaces the learning rates restored from a checkpoint by those of the experiment."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        pl_module.reset_learning_rates()

@@ -1,4 +1,4 @@
-"""The curves of a run, drawn from its metrics.csv."""
+"""Plots of metrics.csv: the curves of one run, and those of several runs in comparison."""
 
 import math
 from collections import defaultdict
@@ -10,27 +10,26 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-REFERENCE = ("gray_", "true_")  # metrics that no training changes: dashed
+REFERENCE_PREFIXES = ("gray_", "true_")  # metrics that do not depend on the model; their lines are dashed
 
 
 def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
-    """One panel for each kind of metric (losses, accuracies, ...) over the epochs.
+    """Plot all metrics of a run over its epochs, with one panel for each kind of metric.
 
     Args:
-        rows: of metrics.csv, one an epoch.
-        path: the PNG to write.
+        rows: rows of metrics.csv, one per epoch.
+        path: the PNG file to write.
     """
-    panels = _panels(rows)
-    across = min(3, len(panels))
-    down = math.ceil(len(panels) / across)
-    figure, axes = plt.subplots(down, across, figsize=(4.5 * across, 3.2 * down), squeeze=False, layout="constrained")
+    panels = _group_by_panel(rows)
+    ncols = min(3, len(panels))
+    nrows = math.ceil(len(panels) / ncols)
+    figure, axes = plt.subplots(nrows, ncols, figsize=(4.5 * ncols, 3.2 * nrows), squeeze=False, layout="constrained")
     for axis, (title, keys) in zip(axes.flat, panels.items(), strict=False):
         for key in keys:
             points = [(int(row["epoch"]), float(row[key])) for row in rows if row.get(key)]
             name = key.split("/")[1]
-            axis.plot(
-                *zip(*points, strict=True), "--" if name.startswith(REFERENCE) else "o-", markersize=3, label=name
-            )
+            style = "--" if name.startswith(REFERENCE_PREFIXES) else "o-"
+            axis.plot(*zip(*points, strict=True), style, markersize=3, label=name)
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(fontsize="small")
@@ -42,19 +41,21 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     plt.close(figure)
 
 
-def draw_comparison(runs: dict[str, list[dict[str, str]]], seen: dict[str, int], path: Path) -> None:
-    """One panel for each metric of colorizers, one line a run, over the pictures that it has been trained on.
+def draw_comparison(runs: dict[str, list[dict[str, str]]], images_per_epoch: dict[str, int], path: Path) -> None:
+    """Plot validation metrics over the number of training images, with one panel per metric and one line per run.
 
     Args:
-        runs: the rows of metrics.csv of each run, one an epoch.
-        seen: pictures an epoch of each run.
-        path: the PNG to write.
+        runs: name of a run -> rows of its metrics.csv, one per epoch.
+        images_per_epoch: name of a run -> number of training images in one of its epochs.
+        path: the PNG file to write.
     """
     keys = {"val/ab_error": "ab error (Lab)", "val/psnr": "PSNR (dB)", "val/colorfulness": "colorfulness"}
     figure, axes = plt.subplots(1, len(keys), figsize=(4.5 * len(keys), 3.8), layout="constrained")
     for axis, (key, title) in zip(axes, keys.items(), strict=True):
         for name, rows in runs.items():
-            points = [((int(row["epoch"]) + 1) * seen[name], float(row[key])) for row in rows if row.get(key)]
+            points = [
+                ((int(row["epoch"]) + 1) * images_per_epoch[name], float(row[key])) for row in rows if row.get(key)
+            ]
             axis.plot([x for x, _ in points], [y for _, y in points], "o-", markersize=3, label=name)
         for reference, style in (("gray", "--"), ("true", ":")):
             column = f"val/{reference}_{key.removeprefix('val/')}"
@@ -68,8 +69,8 @@ def draw_comparison(runs: dict[str, list[dict[str, str]]], seen: dict[str, int],
     plt.close(figure)
 
 
-def _panels(rows: list[dict[str, str]]) -> dict[str, list[str]]:
-    """Title -> keys: `val/gray_psnr` and `val/psnr` share a panel, as do all losses."""
+def _group_by_panel(rows: list[dict[str, str]]) -> dict[str, list[str]]:
+    """Return title -> keys of metrics for each panel; `val/gray_psnr` and `val/psnr` share one, as do all losses."""
     panels = defaultdict(list)
     for key in dict.fromkeys(key for row in rows for key in row if "/" in key):
         group, name = key.split("/", 1)

@@ -1,4 +1,4 @@
-"""Run directories: where a run stands, and how to go back in it without losing anything."""
+"""Run directories: find the latest checkpoint, tell whether a run is complete, and go back to an earlier epoch."""
 
 import re
 import shutil
@@ -9,11 +9,17 @@ from typing import Any
 from omegaconf import DictConfig
 
 from colorgan.colorizer import checkpoint
-from colorgan.training.callbacks import epoch_of, read_rows, write_rows
+from colorgan.training.history import read_rows, write_rows
 
 
-def newest(run_dir: Path) -> Path | None:
-    """The checkpoint to go on from: the latest epoch's, else last.ckpt, else None."""
+def epoch_of(path: Path) -> int:
+    """Return the epoch in a file name such as `epoch=012.ckpt`; -1 if there is none."""
+    found = re.fullmatch(r"epoch=(\d+)", path.stem)
+    return int(found[1]) if found else -1
+
+
+def latest_checkpoint(run_dir: Path) -> Path | None:
+    """Return the checkpoint to resume from: that of the latest epoch, else last.ckpt, else None."""
     epochs = [path for path in run_dir.glob("epoch=*.ckpt") if epoch_of(path) >= 0]
     if epochs:
         return max(epochs, key=epoch_of)
@@ -21,53 +27,69 @@ def newest(run_dir: Path) -> Path | None:
     return last if last.exists() else None
 
 
-def holds_run(run_dir: Path) -> bool:
-    """Whether an epoch of an earlier run is there; a run that ended before its first left nothing to lose."""
-    return newest(run_dir) is not None or (run_dir / "metrics.csv").exists()
+def contains_run(run_dir: Path) -> bool:
+    """Return whether a run has finished an epoch in this directory; without one, there are no results to overwrite."""
+    return latest_checkpoint(run_dir) is not None or (run_dir / "metrics.csv").exists()
 
 
-def why_complete(content: dict[str, Any], experiment: DictConfig) -> str | None:
-    """What ended the run of this checkpoint under this experiment, and how to go on; None if there is more to do."""
+def completion_message(content: dict[str, Any], experiment: DictConfig) -> str | None:
+    """Describe why a run is complete, and how to train it further.
+
+    Args:
+        content: content of its latest checkpoint.
+        experiment: resolved experiment under which it would continue.
+
+    Returns:
+        a message; None if there is training left to do.
+    """
     trainer = experiment.trainer
     epochs = content["epoch"] + 1
     if epochs >= trainer.max_epochs:
-        return f"all {trainer.max_epochs} epochs are trained; trainer.max_epochs={2 * epochs} goes on"
-    if trainer.max_time and _seconds_trained(content) >= _seconds(trainer.max_time):
-        return f"its trainer.max_time={trainer.max_time} is used up; a larger one goes on"
+        return f"all {trainer.max_epochs} epochs are trained; trainer.max_epochs={2 * epochs} continues it"
+    if trainer.max_time and _seconds_trained(content) >= _to_seconds(trainer.max_time):
+        return f"its trainer.max_time={trainer.max_time} is used up; a larger one continues it"
     return None
 
 
-def set_aside(run_dir: Path, path: Path) -> Path | None:
-    """Goes back to the checkpoint `path`: moves all that is later than it into a folder of its own.
+def go_back(run_dir: Path, path: Path) -> Path | None:
+    """Return a run directory to the state of an earlier checkpoint.
+
+    All checkpoints, sample images and rows of metrics.csv from later epochs are moved into a new folder
+    `aside-DATE-TIME` in the run directory.
+
+    Args:
+        run_dir: the run directory.
+        path: the checkpoint, in this directory.
 
     Returns:
-        the folder, or None if nothing was later.
+        the new folder; None if there was nothing later than the checkpoint.
     """
     epoch = checkpoint.read(path)["epoch"]
     later = [other for other in run_dir.glob("*.ckpt") if other != path and checkpoint.read(other)["epoch"] > epoch]
-    later += [picture for picture in run_dir.glob("samples/*.png") if epoch_of(picture) > epoch]
+    later += [image for image in run_dir.glob("samples/*.png") if epoch_of(image) > epoch]
     rows = read_rows(run_dir / "metrics.csv")
     kept = [row for row in rows if int(row["epoch"]) <= epoch]
     if not later and len(kept) == len(rows):
         return None
-    aside = run_dir / time.strftime("aside-%Y%m%d-%H%M%S")
+    backup = run_dir / time.strftime("aside-%Y%m%d-%H%M%S")
     for source in later:
-        target = aside / source.relative_to(run_dir)
+        target = backup / source.relative_to(run_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
     if rows:
-        aside.mkdir(exist_ok=True)
-        shutil.copy2(run_dir / "metrics.csv", aside)
+        backup.mkdir(exist_ok=True)
+        shutil.copy2(run_dir / "metrics.csv", backup)
         write_rows(run_dir / "metrics.csv", kept)
-    return aside
+    return backup
 
 
 def _seconds_trained(content: dict[str, Any]) -> float:
-    """What Lightning's Timer had counted."""
+    """Return the training time that Lightning's Timer saved in a checkpoint; 0 if the run had no Timer."""
     states = [state for key, state in content["callbacks"].items() if key.startswith("Timer")]
     return states[0]["time_elapsed"].get("train", 0.0) if states else 0.0
 
 
-def _seconds(max_time: str) -> int:
-    days, hours, minutes, seconds = map(int, re.split(":", max_time))
+def _to_seconds(max_time: str) -> int:
+    """Convert DD:HH:MM:SS to seconds."""
+    days, hours, minutes, seconds = map(int, max_time.split(":"))
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -1,4 +1,4 @@
-"""Where a run starts: anew, from the weights of another run, or where an earlier one stopped."""
+"""Start a new run, or resume one from its latest or an earlier checkpoint."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,100 +12,122 @@ from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
-from colorgan.training.fitting import fit
+from colorgan.training.trainer import fit
 
-FIXED = ("net", "codec", "discriminator", "system.name", "system.body")  # keys that a checkpoint's weights depend on
+# Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
+ARCHITECTURE_KEYS = ("net", "codec", "discriminator", "system.name", "system.body")
 
 
 @dataclass
-class Start:
-    """A run that has not begun."""
+class PlannedRun:
+    """Everything that `run` needs to know to train a run.
 
-    experiment: DictConfig  # resolved
-    checkpoint: Path | None  # what it goes on from
-    init: Path | None  # what a new run's net starts from
-    going_back: bool  # the checkpoint is an older one, and what is later has to be moved aside
-    resuming: bool  # the run directory may hold a run
-    lr_wins: bool  # the learning rate was given, and wins over that of the checkpoint
-    wandb_id: str | None  # the W&B run to continue
-    complete: str | None  # why there is nothing more to do
+    Args:
+        experiment: resolved experiment.
+        checkpoint: checkpoint to resume from; None for a new run.
+        init: checkpoint whose averaged net initializes the net of a new run.
+        going_back: the checkpoint was chosen by the user, and results of later epochs have to be moved away.
+        resuming: the run directory may contain a run.
+        override_lr: a learning rate was given, and replaces that of the checkpoint.
+        wandb_id: id of the W&B run to continue.
+        complete: why the run is already complete, and how to continue it; None if there is training left to do.
+    """
+
+    experiment: DictConfig
+    checkpoint: Path | None
+    init: Path | None
+    going_back: bool
+    resuming: bool
+    override_lr: bool
+    wandb_id: str | None
+    complete: str | None
 
     def as_yaml(self) -> str:
         """Return the resolved experiment as YAML."""
         return OmegaConf.to_yaml(OmegaConf.create(config.plain(self.experiment)))
 
 
-def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | None, init: str | None) -> Start:
-    """Decide where a run starts, and read all that it needs, before anything is written.
+def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | None, init: str | None) -> PlannedRun:
+    """Decide where a run starts, and check its experiment and checkpoints, before anything is written.
 
     Args:
         experiment: a YAML file, or the name of a packaged experiment.
         overrides: `key=value` items.
-        resume: go on from the last checkpoint of the run directory, if there is one.
-        back_to: go on from this checkpoint.
+        resume: resume from the latest checkpoint of the run directory, if there is one.
+        back_to: resume from this checkpoint.
         init: start a new run with the averaged net of this checkpoint.
 
     Raises:
-        UserError: an experiment or a checkpoint that cannot be used.
+        UserError: the experiment or a checkpoint cannot be used.
     """
     written = config.load(experiment, overrides, TABLES)
     run_dir = Path(written.run_dir)
-    start = Path(back_to) if back_to else (run_directory.newest(run_dir) if resume else None)
+    start = Path(back_to) if back_to else (run_directory.latest_checkpoint(run_dir) if resume else None)
     content = checkpoint.read(start) if start else {}
     source = Path(init) if init and not start else None
     if source:
-        checkpoint.read(source)  # what cannot be read is reported before anything begins
-    resolved = _continued(written, content, overrides, start) if content else written
-    return Start(
+        checkpoint.read(source)  # only to report an unreadable file before training starts
+    resolved = _resume_experiment(written, content, overrides, start) if content else written
+    return PlannedRun(
         experiment=resolved,
         checkpoint=start,
         init=source,
         going_back=bool(back_to),
         resuming=resume,
-        lr_wins=any(item.startswith(("optim.lr=", "system.discriminator_lr=")) for item in overrides),
-        wandb_id=None if back_to else content.get("wandb_id"),  # W&B does not go back: a new branch is a new run
-        complete=run_directory.why_complete(content, resolved) if content else None,
+        override_lr=any(item.startswith(("optim.lr=", "system.discriminator_lr=")) for item in overrides),
+        wandb_id=None if back_to else content.get("wandb_id"),  # a W&B run cannot go back to an earlier step
+        complete=run_directory.completion_message(content, resolved) if content else None,
     )
 
 
-def run(start: Start) -> None:
+def run(planned: PlannedRun) -> None:
     """Train a run to its end, and print where its results are.
 
     Raises:
-        UserError: the run directory holds another run; the experiment cannot run here.
+        UserError: the run directory contains another run; the experiment cannot run on this machine, or diverged.
     """
     if rank_zero_only.rank == 0:
-        _make_room(start)
-    fit(start.experiment, start.checkpoint, start.init, start.wandb_id, start.lr_wins)
-    _print_results(start.experiment)
+        _prepare_run_directory(planned)
+    fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
+    _print_results(planned.experiment)
 
 
-def _continued(written: DictConfig, content: dict[str, Any], overrides: list[str], start: Path) -> DictConfig:
-    """Return the stored experiment under the overrides, in the run directory of the command line."""
+def _resume_experiment(written: DictConfig, content: dict[str, Any], overrides: list[str], start: Path) -> DictConfig:
+    """Resolve the experiment of a run that resumes.
+
+    Args:
+        written: the experiment of the command line; only its run directory is used.
+        content: content of the checkpoint, whose experiment is used.
+        overrides: `key=value` items, applied to it.
+        start: path of the checkpoint.
+
+    Raises:
+        UserError: an override changes the architecture.
+    """
     stored = {**content["experiment"], "run_dir": written.run_dir}
     experiment = config.resolve(stored, overrides, TABLES, origin=str(start))
-    for key in FIXED:
+    for key in ARCHITECTURE_KEYS:
         old, new = (OmegaConf.select(OmegaConf.create(node), key) for node in (stored, config.plain(experiment)))
         if old != new:
-            raise UserError(f"{key}: {start} was trained with another one; start a new run with run_dir=... instead")
+            raise UserError(f"{key}: {start} was trained with another value; start a new run with run_dir=... instead")
     return experiment
 
 
-def _make_room(start: Start) -> None:
-    """Make sure that nothing of an earlier run is overwritten."""
-    run_dir = Path(start.experiment.run_dir)
-    if start.going_back and start.checkpoint.resolve().parent == run_dir.resolve():
-        if aside := run_directory.set_aside(run_dir, start.checkpoint):
-            print(f"what came after {start.checkpoint.name} is now in {aside}")
-    elif run_directory.holds_run(run_dir) and not (start.resuming and start.checkpoint):
-        raise UserError(f"{run_dir} holds a run: go on with --resume, or start another with run_dir=...")
+def _prepare_run_directory(planned: PlannedRun) -> None:
+    """Move results away that going back would overwrite; raise UserError if a new run would overwrite another one."""
+    run_dir = Path(planned.experiment.run_dir)
+    if planned.going_back and planned.checkpoint.resolve().parent == run_dir.resolve():
+        if backup := run_directory.go_back(run_dir, planned.checkpoint):
+            print(f"results later than {planned.checkpoint.name} are now in {backup}")
+    elif run_directory.contains_run(run_dir) and not (planned.resuming and planned.checkpoint):
+        raise UserError(f"{run_dir} contains a run: continue it with --resume, or start another with run_dir=...")
 
 
 @rank_zero_only
 def _print_results(experiment: DictConfig) -> None:
     best = Path(experiment.run_dir) / "best.ckpt"
     if experiment.system.name == "classifier":
-        print(f"{experiment.run_dir} holds the run; start a net with the body {experiment.system.body} from it with")
+        print(f"checkpoints are in {experiment.run_dir}; start a net with body {experiment.system.body} from one with")
         print(f"  net.weights={best}")
         return
     print(

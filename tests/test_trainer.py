@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from colorgan.training.fitting import pick_precision
+from colorgan.training.trainer import pick_precision
 
 
 @pytest.mark.parametrize(("capability", "precision"), [("avx512_bf16", "32-true"), ("amx_bf16", "bf16-mixed")])

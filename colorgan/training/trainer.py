@@ -1,4 +1,4 @@
-"""From a resolved experiment to a trained run: Lightning's Trainer, its callbacks and its logger."""
+"""Train a resolved experiment: Lightning's Trainer, its callbacks and its logger."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import sys
 import uuid
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -19,13 +19,21 @@ from pytorch_lightning.utilities import rank_zero_only
 from colorgan import config
 from colorgan.data.building import build_data
 from colorgan.errors import UserError
-from colorgan.systems.building import build, start_from, with_classes
+from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
-from colorgan.training.callbacks import Metrics, RollingCheckpoint, SampleGrid, StopOnNaN, read_rows
+from colorgan.training.callbacks import (
+    MetricsWriter,
+    OverrideLearningRates,
+    RollingCheckpoint,
+    SampleGrid,
+    SaveWandbRunId,
+    StopOnNaN,
+)
 from colorgan.training.curves import draw_curves
+from colorgan.training.history import read_rows
 
 log = logging.getLogger(__name__)
-INITIALIZATION_PICTURES = 1000  # training pictures that data-dependent initialization gets
+INITIALIZATION_IMAGES = 1000  # number of training images for data-dependent initialization
 
 
 def fit(
@@ -33,84 +41,95 @@ def fit(
     checkpoint: Path | None = None,
     init: Path | None = None,
     run_id: str | None = None,
-    lr_wins: bool = False,
+    override_lr: bool = False,
 ) -> None:
-    """Trains a run to its end.
+    """Train a run to its end.
 
     Args:
-        experiment: resolved.
-        checkpoint: weights, optimizers, schedules, averages and counters go on from there.
-        init: the averaged net of this checkpoint is where a new run's net starts.
-        run_id: the W&B run to continue.
-        lr_wins: the experiment's learning rates win over those of the checkpoint.
+        experiment: resolved experiment.
+        checkpoint: checkpoint to resume from: weights, averages, optimizers, schedules and counters. None to start a
+            new run.
+        init: checkpoint whose averaged net initializes the net of a new run.
+        run_id: id of the W&B run to continue.
+        override_lr: use the experiment's learning rates instead of those of the checkpoint.
 
     Raises:
-        UserError: the experiment cannot run here.
+        UserError: the experiment cannot run on this machine, or diverged.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")  # Lightning 2.6 under torch 2.15
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen bodies are
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # as frozen bodies are
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
     run_dir = Path(experiment.run_dir)
     data = build_data(experiment)
-    experiment = with_classes(experiment, lambda: len(data.classes), fresh=checkpoint is None)
+    experiment = with_num_classes(experiment, lambda: len(data.classes), fresh=checkpoint is None)
     system = build(experiment, fresh=checkpoint is None)
     logger = make_logger(experiment, run_id)
-    trainer = make_trainer(experiment, logger, system.direction())
+    trainer = make_trainer(experiment, logger, system.monitor_mode())
     if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
-    if lr_wins:
-        trainer.callbacks.append(LearningRateWins())
+    if override_lr:
+        trainer.callbacks.append(OverrideLearningRates())
     _write_experiment(experiment, run_dir)
     if checkpoint is None:
-        system.initialize(data.sample_train_batches(INITIALIZATION_PICTURES))
+        system.initialize(data.sample_train_batches(INITIALIZATION_IMAGES))
     if init:
-        start_from(system, init)
+        load_net_weights(system, init)
     trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 
 
-def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: Literal["min", "max"]) -> pl.Trainer:
-    """Lightning's Trainer as the experiment describes it; in `direction` lie the better values of its metric."""
+def make_trainer(experiment: DictConfig, logger: WandbLogger | None, mode: Literal["min", "max"]) -> pl.Trainer:
+    """Make Lightning's Trainer for an experiment.
+
+    Args:
+        experiment: resolved experiment.
+        logger: the W&B logger, or None.
+        mode: whether best.ckpt has the smallest or the largest `checkpoint.monitor`.
+
+    Raises:
+        UserError: Lightning refuses a setting, or no epoch is validated.
+    """
     settings, run_dir = experiment.trainer, Path(experiment.run_dir)
     if not settings.limit_val_batches:
-        raise UserError("trainer.limit_val_batches=0: validation chooses best.ckpt; use trainer.limit_val_batches=1")
+        raise UserError("trainer.limit_val_batches=0: best.ckpt needs validation; use trainer.limit_val_batches=1")
     callbacks: list[Callback] = [
         StopOnNaN(),
-        Metrics(run_dir / "metrics.csv"),
+        MetricsWriter(run_dir / "metrics.csv"),
         ModelCheckpoint(
             run_dir,
             filename="best",
             monitor=experiment.checkpoint.monitor,
-            mode=direction,
+            mode=mode,
             enable_version_counter=False,
         ),
-        # After the best, so that an epoch's checkpoint knows whether it was: a resumed run keeps best.ckpt.
+        # Saves after the one above, so that its checkpoints contain the updated best score: a resumed run then
+        # replaces best.ckpt only by a better one.
         RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
     ]
     if logger:
-        callbacks.append(WandbRun(logger))
+        callbacks.append(SaveWandbRunId(logger))
     if sys.stdout.isatty():
         callbacks.append(RichProgressBar(leave=True))
-    several = processes(settings) > 1
+    distributed = count_processes(settings) > 1
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
-            # Each backward of a GAN step leaves the other network without a gradient; plain DDP dies of that.
+            # Each backward of a GAN step leaves the other network without gradients, which plain DDP refuses.
             strategy="ddp_find_unused_parameters_true"
-            if several and settings.strategy == "auto"
+            if distributed and settings.strategy == "auto"
             else settings.strategy,
             precision=pick_precision(settings.precision, settings.accelerator),
             max_epochs=settings.max_epochs,
             max_time=settings.max_time,
             limit_train_batches=settings.limit_train_batches,
             limit_val_batches=settings.limit_val_batches,
-            sync_batchnorm=several and torch.cuda.is_available(),
+            sync_batchnorm=distributed and torch.cuda.is_available(),
             num_sanity_val_steps=0,
             logger=logger or False,
             callbacks=callbacks,
@@ -123,18 +142,23 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, direction: 
 
 
 def pick_precision(precision: str, accelerator: str) -> str:
-    """`auto` is bf16-mixed where the hardware computes in it, 32-true elsewhere."""
+    """Resolve `auto` to bf16-mixed where the hardware computes fast in bfloat16, to 32-true elsewhere.
+
+    Args:
+        precision: `trainer.precision`; anything but `auto` is returned as it is.
+        accelerator: `trainer.accelerator`.
+    """
     if precision != "auto":
         return precision
     if accelerator != "cpu" and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = torch.cpu.get_capabilities().get("amx_bf16", False)  # AVX-512's is slower than float32
+        fast = torch.cpu.get_capabilities().get("amx_bf16", False)  # bfloat16 of AVX-512 is slower than float32
     return "bf16-mixed" if fast else "32-true"
 
 
-def processes(settings: DictConfig) -> int:
-    """How many processes the run takes."""
+def count_processes(settings: DictConfig) -> int:
+    """Return the number of processes of a run, over all nodes, by its `trainer` settings."""
     if settings.accelerator != "cpu" and torch.cuda.is_available():
         devices = torch.cuda.device_count() if settings.devices in ("auto", -1, "-1") else settings.devices
     else:
@@ -143,7 +167,15 @@ def processes(settings: DictConfig) -> int:
 
 
 def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | None:
-    """The W&B run, or None if it is disabled; `auto` is online where an API key is known."""
+    """Make the W&B logger.
+
+    Args:
+        experiment: resolved experiment. With `wandb.mode=auto` the run is online if an API key is known, else offline.
+        run_id: id of the W&B run to continue; None for a new one.
+
+    Returns:
+        the logger; None if W&B is disabled.
+    """
     mode = experiment.wandb.mode
     if mode == "auto":
         mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
@@ -154,7 +186,7 @@ def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | Non
         name=experiment.name,
         project=experiment.wandb.project,
         save_dir=experiment.run_dir,
-        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # a sweep's agent sets one
+        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # set by the agent of a sweep
         resume="allow",
         offline=mode == "offline",
         mode=mode,
@@ -162,25 +194,6 @@ def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | Non
         config=config.plain(experiment),
         settings=wandb.Settings(silent=mode == "offline"),
     )
-
-
-class WandbRun(Callback):
-    """Stores the id of the W&B run in the checkpoint, so that a resumed run continues its curves."""
-
-    def __init__(self, logger: WandbLogger):
-        self.logger = logger
-
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        checkpoint["wandb_id"] = self.logger.version
-
-
-class LearningRateWins(Callback):
-    """Puts the experiment's learning rates in place of those that the checkpoint restored."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        pl_module.restart_learning_rates()
 
 
 @rank_zero_only
