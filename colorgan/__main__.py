@@ -38,7 +38,7 @@ def run() -> None:
     """Run the command of the process' arguments, and exit."""
     code = main()
     if sys.argv[1:2] == ["sample"]:
-        cli.leave(code)
+        cli.exit_quickly(code)
     sys.exit(code)
 
 

@@ -1,6 +1,6 @@
-"""What the commands share: errors in one line, and options that several have.
+"""Functions shared by the commands: error handling, argument types and common options.
 
-Nothing heavy is imported at the top of this file or of a command, so that `--help` answers at once.
+This file and the commands import heavy modules only inside functions, so that `--help` is fast.
 """
 
 import argparse
@@ -15,7 +15,15 @@ from colorgan.errors import UserError
 
 
 def run(command: Callable[[], int], interrupted: str) -> int:
-    """Run a command and return its exit code: an error is one line and 2; after Ctrl-C, `interrupted` and 130."""
+    """Run a command, and print errors in one line.
+
+    Args:
+        command: returns the exit code.
+        interrupted: what to tell the user after Ctrl-C.
+
+    Returns:
+        the exit code of the command; 2 after a UserError, 130 after Ctrl-C.
+    """
     try:
         return command()
     except UserError as error:
@@ -26,38 +34,38 @@ def run(command: Callable[[], int], interrupted: str) -> int:
         return 130
 
 
-def leave(code: int) -> NoReturn:
-    """End the process, whose work is done, at once: to unload the CUDA libraries of torch takes 0.8 s and 130 MB."""
+def exit_quickly(code: int) -> NoReturn:
+    """Exit without unloading libraries, which takes 0.8 s and 130 MB for the CUDA libraries of torch."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # a pipe that is closed
+        with suppress(OSError):  # the other end of a pipe was closed
             stream.flush()
     os._exit(code)
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong option in one line."""
+    """ArgumentParser that raises UserError for wrong arguments, instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise UserError."""
+        """Raise UserError with this message."""
         raise UserError(f"{message}; see --help")
 
 
-def existing(text: str) -> Path:
-    """Parse the path of a file or a folder that is there."""
+def existing_path(text: str) -> Path:
+    """Parse the path of an existing file or folder."""
     if not os.path.exists(text):
         raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
     return Path(text)
 
 
-def positive(text: str) -> int:
-    """Parse a whole number above 0."""
+def positive_int(text: str) -> int:
+    """Parse an integer above 0."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)
 
 
-def factor(text: str) -> float:
-    """Parse a number, 0 or above."""
+def nonnegative_float(text: str) -> float:
+    """Parse a finite number, 0 or above."""
     try:
         value = float(text)
     except ValueError:
@@ -68,14 +76,14 @@ def factor(text: str) -> float:
 
 
 def new_file(text: str) -> Path:
-    """Parse the path of a file to write, never one that is there, and make its folder.
+    """Parse the path of a file to write, and create its folder.
 
     Raises:
-        UserError: there is such a file, or its folder cannot be made.
+        UserError: the file exists already, or its folder cannot be created.
     """
     path = Path(text)
     if path.exists():
-        raise UserError(f"{path}: is there already; write to another file, or remove it")
+        raise UserError(f"{path}: exists already; write to another file, or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -83,29 +91,31 @@ def new_file(text: str) -> Path:
     return path
 
 
-def add_judges(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the feature networks."""
-    parser.add_argument("--classifier", type=existing, metavar="CKPT", help="judges, too: of experiments/judge.yaml")
-    fetched = "do not fetch the network of this metric; may be given twice"
-    parser.add_argument("--skip", action="append", choices=["lpips", "fid"], default=[], help=fetched)
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options --classifier and --skip, which choose the networks of metrics."""
+    parser.add_argument(
+        "--classifier", type=existing_path, metavar="CKPT", help="add the metrics of this checkpoint of judge.yaml"
+    )
+    skip = "do not download the network of this metric, and leave the metric out; may be given twice"
+    parser.add_argument("--skip", action="append", choices=["lpips", "fid"], default=[], help=skip)
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the option --device, whose value is for `pick_device`."""
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option --device, whose value `pick_device` takes."""
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 
 def pick_device(name: str) -> str:
-    """Return the torch device of --device; `auto` takes the fastest there is.
+    """Return the torch device for --device; for `auto`, the fastest one of this machine.
 
     Raises:
         UserError: this machine has no such device.
     """
     import torch
 
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(device for device, here in present.items() if here)
-    if not present[name]:
-        raise UserError(f"--device {name}: there is none on this machine; take --device auto")
+        return next(device for device, found in available.items() if found)
+    if not available[name]:
+        raise UserError(f"--device {name}: this machine has none; use --device auto")
     return name

@@ -1,4 +1,4 @@
-"""Trains experiments under one budget and evaluates them: `python -m colorgan.compare A.yaml ... --budget 10m ...`."""
+"""Train experiments under one budget and evaluate them: `python -m colorgan.compare A.yaml ... --budget 10m ...`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device, add_judges, pick_device, positive
+from colorgan.cli import Parser, add_device_option, add_network_options, pick_device, positive_int
 from colorgan.errors import UserError
 
-if TYPE_CHECKING:  # heavy, and so imported where they are used: --help must not wait for them
+if TYPE_CHECKING:  # heavy modules, which would slow down --help
     from colorgan.comparison.budgets import Plan
     from colorgan.comparison.runs import Run
     from colorgan.evaluation.evaluation import Evaluation
@@ -23,22 +23,31 @@ MIN_SIZE = 16  # px of the evaluated squares
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 a run failed, 2 bad usage, 130 interrupted."""
-    return cli.run(lambda: _run(_parse(argv)), "the same command goes on from there")
+    return cli.run(lambda: _run(_parse(argv)), "the same command continues from there")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    description = "Trains experiments on the same pictures under one budget, evaluates them, and writes table and page."
+    description = "Train experiments on the same pictures under one budget, and evaluate them."
     parser = Parser(prog="python -m colorgan.compare", description=description)
-    parser.add_argument("items", nargs="+", metavar="[NAME:]EXPERIMENT.yaml | [NAME:]key=value", help="what to run")
-    parser.add_argument("--budget", required=True, help="training of each: 90s, 10m, 1.5h, or pictures as in 20k")
-    parser.add_argument("--out", type=Path, default=Path("checkpoints/compare"), help="folder to write (%(default)s)")
-    parser.add_argument("--seeds", type=positive, default=1, help="runs of each experiment (%(default)s)")
-    parser.add_argument("--size", type=positive, help="side of the evaluated squares in px (the largest data.size)")
-    add_judges(parser)
-    add_device(parser)
+    parser.add_argument(
+        "items",
+        nargs="+",
+        metavar="[NAME:]EXPERIMENT.yaml | [NAME:]key=value",
+        help="experiments, and settings of all or of one of them",
+    )
+    parser.add_argument(
+        "--budget", required=True, help="training of each run: 90s, 10m, 1.5h, or a number of pictures, as in 20k"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("checkpoints/compare"), help="folder for runs, table and page (%(default)s)"
+    )
+    parser.add_argument("--seeds", type=positive_int, default=1, help="number of runs of each experiment (%(default)s)")
+    parser.add_argument("--size", type=positive_int, help="side of the evaluated squares in px (the largest data.size)")
+    add_network_options(parser)
+    add_device_option(parser)
     args = parser.parse_intermixed_args(argv)
     if args.size and args.size < MIN_SIZE:
-        parser.error(f"--size {args.size}: at least {MIN_SIZE}")
+        parser.error(f"--size {args.size}: must be at least {MIN_SIZE}")
     args.command = shlex.join(["python", "-m", "colorgan.compare", *(sys.argv[1:] if argv is None else argv)])
     return args
 
@@ -50,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
 
     budget = parse_budget(args.budget)
     runs = make_runs(args.items, args.seeds, args.out)
-    # The options of the evaluation are checked before the hours of training.
+    # Check the options of the evaluation before training, which may take hours.
     device = pick_device(args.device)
     classifier = load_classifier(args.classifier, device) if args.classifier else None
     _make_folder(args.out)
@@ -63,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
         if run.is_complete(plan) or train(run, plan):
             trained.append(run)
         else:
-            print(f"{run.name}: training failed, see above; the others go on", file=sys.stderr)
+            print(f"{run.name}: training failed, see above; continuing with the others", file=sys.stderr)
     if not trained:
         raise UserError("no run was trained")
     evaluation = _evaluate(trained, args, classifier, device)
@@ -81,7 +90,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _evaluate(trained: list[Run], args: argparse.Namespace, classifier: Classifier | None, device: str) -> Evaluation:
-    """Evaluate the last epoch of each run on the pictures that all were validated on."""
+    """Evaluate the last epoch of each run on the validation pictures."""
     from colorgan.colorizer.checkpoint import load
     from colorgan.data.building import build_data
     from colorgan.evaluation.evaluation import evaluate
@@ -101,7 +110,7 @@ def _evaluate(trained: list[Run], args: argparse.Namespace, classifier: Classifi
 
 
 def _write(evaluation: Evaluation, trained: list[Run], plans: dict[str, Plan], args: argparse.Namespace) -> None:
-    """Write the results as JSON, CSV, Markdown and page, and the curves of all runs."""
+    """Write the results as JSON, CSV, Markdown and HTML, and plot the curves of all runs."""
     from colorgan.evaluation.page import write_page
     from colorgan.evaluation.results import as_markdown, as_text, write_csv, write_json
     from colorgan.training.curves import draw_comparison

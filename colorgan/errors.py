@@ -1,5 +1,8 @@
-"""The one exception that users see as a line instead of a traceback."""
+"""The exception for errors that users can fix."""
 
 
 class UserError(Exception):
-    """Something the user can put right: one clear line that names the file or key and the way out."""
+    """Error that the user can fix.
+
+    Commands print its message instead of a traceback: one line that names the file or key and says what to do.
+    """

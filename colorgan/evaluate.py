@@ -1,4 +1,4 @@
-"""Evaluates colorizers: `python -m colorgan.evaluate --ckpt CKPT --pred DIR --data DIR [--json F] [--html F] ...`."""
+"""Evaluate colorizers: `python -m colorgan.evaluate --ckpt CKPT --pred DIR --data DIR [--json F] [--html F] ...`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import sys
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device, add_judges, existing, new_file, pick_device, positive
+from colorgan.cli import (
+    Parser,
+    add_device_option,
+    add_network_options,
+    existing_path,
+    new_file,
+    pick_device,
+    positive_int,
+)
 from colorgan.errors import UserError
 
-if TYPE_CHECKING:  # heavy, and so imported where they are used: --help must not wait for them
+if TYPE_CHECKING:  # heavy modules, which would slow down --help
     from colorgan.evaluation.evaluation import Evaluation
 
-MIN_SIZE = 32  # px, about the smallest input that LPIPS' AlexNet takes
+MIN_SIZE = 32  # px, about the smallest input of LPIPS' AlexNet
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,25 +30,31 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m colorgan.evaluate", description="Evaluates colorizers on a folder of photographs.")
-    parser.add_argument("--data", type=existing, required=True, metavar="DIR", help="the true, colored photographs")
-    parser.add_argument("--ckpt", type=existing, nargs="+", action="extend", default=[], help="trained models")
-    folders = "folders of pictures that other programs colored, under the names of the true ones"
-    parser.add_argument("--pred", type=existing, nargs="+", action="extend", default=[], metavar="DIR", help=folders)
-    parser.add_argument("--size", type=positive, default=256, help="side of the evaluated squares in px (%(default)s)")
+    parser = Parser(prog="python -m colorgan.evaluate", description="Evaluate colorizers on a folder of photographs.")
+    parser.add_argument("--data", type=existing_path, required=True, metavar="DIR", help="folder of color photographs")
+    parser.add_argument(
+        "--ckpt", type=existing_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
+    )
+    folders = "folders of results of other programs, with the file names of the photographs"
+    parser.add_argument(
+        "--pred", type=existing_path, nargs="+", action="extend", default=[], metavar="DIR", help=folders
+    )
+    parser.add_argument(
+        "--size", type=positive_int, default=256, help="side of the evaluated squares in px (%(default)s)"
+    )
     for kind in ("json", "csv", "html"):
         parser.add_argument(f"--{kind}", type=new_file, metavar="FILE", help="write the results to a new file")
     parser.add_argument("--wandb", metavar="PROJECT", help="log the table and the gallery as a run of this project")
-    add_judges(parser)
-    add_device(parser)
+    add_network_options(parser)
+    add_device_option(parser)
     args = parser.parse_args(argv)
     if not args.ckpt and not args.pred:
-        parser.error("nothing to evaluate: name --ckpt CKPT or --pred DIR")
+        parser.error("nothing to evaluate: give --ckpt CKPT or --pred DIR")
     if args.size < MIN_SIZE:
-        parser.error(f"--size {args.size}: at least {MIN_SIZE}, for the network of LPIPS")
+        parser.error(f"--size {args.size}: must be at least {MIN_SIZE}, for the network of LPIPS")
     files = [str(path) for path in (args.json, args.csv, args.html) if path]
     if len(files) > len(set(files)):
-        parser.error(f"{files[-1]}: two of --json, --csv and --html name one file")
+        parser.error(f"{files[-1]}: --json, --csv and --html need different files")
     return args
 
 

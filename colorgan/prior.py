@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from colorgan.cli import Parser, new_file, positive
+from colorgan.cli import Parser, new_file, positive_int
 from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure one prior; return the exit code."""
+    """Measure a color prior; return the exit code."""
     try:
         return _measure(_parser().parse_intermixed_args(argv))
     except UserError as error:
@@ -17,12 +17,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    description = "Measures the color prior of a training set, for codec.prior=FILE."
+    description = "Measure the color prior of a training set, for codec.prior=FILE."
     parser = Parser(prog="python -m colorgan.prior", description=description)
-    parser.add_argument("experiment", help="a YAML file or a name, with the codec 'bins', as zhang2016")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="wins over the file")
-    parser.add_argument("--out", type=new_file, required=True, help="the file to write; never one that is there")
-    parser.add_argument("--pictures", type=positive, default=10_000, help="so many, spread over the set (%(default)s)")
+    parser.add_argument(
+        "experiment", help="a YAML file or the name of a packaged experiment with codec=bins, such as zhang2016"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace those of the file")
+    parser.add_argument("--out", type=new_file, required=True, help="new file to write")
+    parser.add_argument(
+        "--pictures",
+        type=positive_int,
+        default=10_000,
+        help="number of training pictures to use, evenly spread (%(default)s)",
+    )
     return parser
 
 

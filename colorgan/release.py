@@ -1,4 +1,4 @@
-"""Make a small checkpoint to hand on out of a run's: `python -m colorgan.release CKPT OUT`."""
+"""Make a small checkpoint for release out of that of a run: `python -m colorgan.release CKPT OUT`."""
 
 import argparse
 import hashlib
@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorgan import cli
-from colorgan.cli import Parser, existing, factor, new_file
+from colorgan.cli import Parser, existing_path, new_file, nonnegative_float
 from colorgan.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-OF_THE_MACHINE = ("run_dir", "trainer", "checkpoint", "wandb")  # nodes that say where and how a run was trained
+TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb")  # of an experiment, not needed for inference
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write one checkpoint; return the exit code."""
+    """Write a small checkpoint; return the exit code."""
     return cli.run(lambda: _release(_parser().parse_args(argv)), "nothing was written")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m colorgan.release",
-        description="Keeps of a checkpoint what colors: the averaged generator in half precision and its experiment, "
-        "without discriminator, optimizers and paths. It colors as the checkpoint does; it cannot resume a run.",
+        description="Keep only what inference needs of a checkpoint: the averaged generator in half precision and its "
+        "experiment, without discriminator, optimizers and paths. The result cannot resume a run.",
     )
-    parser.add_argument("ckpt", type=existing, metavar="CKPT", help="a checkpoint of a training run")
-    parser.add_argument("out", type=new_file, metavar="OUT", help="the file to write; never one that is there")
-    parser.add_argument("--saturation", type=factor, default=1.0, help="its colors are so much stronger (%(default)s)")
+    parser.add_argument("ckpt", type=existing_path, metavar="CKPT", help="a checkpoint of a training run")
+    parser.add_argument("out", type=new_file, metavar="OUT", help="new file to write")
+    parser.add_argument("--saturation", type=nonnegative_float, default=1.0, help="factor of its chroma (%(default)s)")
     return parser
 
 
@@ -42,7 +42,7 @@ def _release(args: argparse.Namespace) -> int:
     torch.save(content, args.out)
     try:
         load(args.out)
-    except UserError:  # what cannot be read back must not be handed on
+    except UserError:  # never leave a checkpoint that cannot be loaded
         args.out.unlink()
         raise
     digest = hashlib.sha256(Path(args.out).read_bytes()).hexdigest()
@@ -51,24 +51,29 @@ def _release(args: argparse.Namespace) -> int:
 
 
 def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
-    """Return a small checkpoint that colors as that of `path`: its averaged model in half precision.
+    """Make a small checkpoint for inference, with the averaged model in half precision.
 
     Args:
         path: a checkpoint.
-        saturation: factor of the chroma: an average of possible colors is duller than they are.
+        saturation: factor of the chroma. Models that predict the mean of possible colors predict too little chroma.
+
+    Returns:
+        the content of the checkpoint.
 
     Raises:
-        UserError: as `load`; a saturation other than 1 for a codec that does not predict ab itself.
+        UserError: `load` refuses the checkpoint, or `saturation` is not 1 and the codec does not predict ab itself.
     """
     from colorgan.colorizer import checkpoint
 
     content = checkpoint.read(path)
     colorizer = checkpoint.colorizer_of(content, path)
-    experiment = {key: value for key, value in content["experiment"].items() if key not in OF_THE_MACHINE}
+    experiment = {key: value for key, value in content["experiment"].items() if key not in TRAINING_KEYS}
     if saturation != 1:
         codec = experiment["codec"]
         if codec["name"] != "regress":
-            raise UserError(f"--saturation: codec={codec['name']} has no scale of colors; it is for codec=regress")
+            raise UserError(
+                f"--saturation: codec={codec['name']} cannot scale its colors; it is only for codec=regress"
+            )
         experiment["codec"] = {**codec, "scale": codec["scale"] * saturation}
     experiment["data"] = {**experiment["data"], "root": None}
     experiment["system"] = "supervised"
@@ -78,6 +83,7 @@ def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
 
 
 def _half(value: "Tensor") -> "Tensor":
+    """Convert a floating-point tensor to half precision, and return others as they are."""
     return value.half() if value.is_floating_point() else value
 
 

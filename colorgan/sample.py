@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device, existing, factor, pick_device, positive
+from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int
 from colorgan.errors import UserError
 from colorgan.imaging.formats import SUFFIXES
 
@@ -19,39 +19,49 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return the exit code: 0 all good, 1 some file failed, 2 bad usage."""
-    return cli.run(lambda: run(parse(argv)), "what is colored stays, and the same command goes on from there")
+    """Run the command and return its exit code: 0 done, 1 a file failed, 2 bad usage, 130 interrupted."""
+    return cli.run(lambda: run(parse(argv)), "colored photographs are kept, and the same command continues from there")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Parse the options; raise UserError for wrong ones."""
+    """Parse the command line; raise UserError if it is wrong."""
     parser = Parser(prog="python -m colorgan.sample", description=__doc__)
-    parser.add_argument("inputs", nargs="+", type=existing, metavar="INPUT", help="a photograph or a folder of them")
-    parser.add_argument("--ckpt", help="a checkpoint of a training run (the released generator)")
-    parser.add_argument("--out", type=Path, default=Path("colorized"), help="the folder to write to (%(default)s)")
-    parser.add_argument("--size", type=positive, help="short side in px to predict color at (the model's own)")
-    add_device(parser)
-    edges = "guided: color comes from pixels of the same lightness, so it stays within edges (%(default)s)"
+    parser.add_argument(
+        "inputs", nargs="+", type=existing_path, metavar="INPUT", help="a photograph or a folder of them"
+    )
+    parser.add_argument("--ckpt", help="a checkpoint of a training run (the released one)")
+    parser.add_argument("--out", type=Path, default=Path("colorized"), help="folder for the outputs (%(default)s)")
+    parser.add_argument("--size", type=positive_int, help="short side in px to predict color at (the model's own)")
+    add_device_option(parser)
+    edges = "guided: take color from pixels of the same lightness, so that it stays within edges (%(default)s)"
     parser.add_argument("--upsample", choices=["guided", "bilinear"], default="guided", help=edges)
-    parser.add_argument("--saturation", type=factor, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)")
-    parser.add_argument("--batch-size", type=positive, default=8, help="photographs at a time (%(default)s)")
+    parser.add_argument(
+        "--saturation", type=nonnegative_float, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)"
+    )
+    parser.add_argument(
+        "--batch-size", type=positive_int, default=8, help="number of photographs per batch (%(default)s)"
+    )
     formats = [suffix.removeprefix(".") for suffix in SUFFIXES]
-    parser.add_argument("--format", choices=formats, type=str.lower, help="write this format (that of the input)")
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there; never an input")
-    parser.add_argument("--decode", help="how a predicted distribution becomes a color; a wrong word lists them")
-    parser.add_argument("--samples", type=positive, default=1, metavar="N", help="so many answers for each photograph")
-    parser.add_argument("--seed", type=int, help="draws a sample; sample n of seed S is sample 1 of seed S+n-1 (0)")
+    parser.add_argument("--format", choices=formats, type=str.lower, help="format of the outputs (that of the input)")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs, but never an input")
+    parser.add_argument("--decode", help="how to decode a predicted distribution to a color; any wrong name lists all")
+    parser.add_argument(
+        "--samples", type=positive_int, default=1, metavar="N", help="number of colored versions of each photograph"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="seed of the versions; version n of seed S is version 1 of seed S+n-1 (0)"
+    )
     args = parser.parse_args(argv)
     if args.samples > 1 or args.seed is not None:
         if args.decode not in (None, "sample"):
-            parser.error(f"--decode {args.decode} has one answer; leave it out, or --samples and --seed")
+            parser.error(f"--decode {args.decode} gives only one version; leave it out, or --samples and --seed")
         args.decode = "sample"
     args.seed = args.seed or 0
     return args
 
 
 def run(args: argparse.Namespace) -> int:
-    """Color all inputs, report, and return the exit code."""
+    """Color all inputs, print a summary, and return the exit code."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -77,16 +87,21 @@ def run(args: argparse.Namespace) -> int:
                 console.print(str(error))
                 failed += 1
     colored = len(plan.jobs) + len(plan.refused) - failed
-    hint = " (already there: --overwrite replaces them)" if plan.skipped else ""
+    hint = " (they exist already: --overwrite replaces them)" if plan.skipped else ""
     print(f"{colored} colored, {plan.skipped} skipped{hint}, {failed} failed: see {args.out}")
     return 1 if failed else 0
 
 
 def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
-    """Set how the codec of the model decodes.
+    """Set how the codec of a model decodes a predicted distribution.
+
+    Args:
+        model: the model to change.
+        decoding: name of the decoding.
+        seed: seed of random decoding.
 
     Raises:
-        UserError: it does not know this way.
+        UserError: the codec predicts no distribution, or does not know this decoding.
     """
     from colorgan.codecs.distribution import Distribution
 
@@ -98,7 +113,11 @@ def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
 
 
 def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespace) -> Iterator[UserError | None]:
-    """Color files as `color_files`, each sample with a seed of its own."""
+    """Color files with `color_files`, with a different seed for each version.
+
+    Yields:
+        None for each colored file, else the error.
+    """
     from colorgan.colorizer.files import color_files
 
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
@@ -109,4 +128,4 @@ def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespac
 
 
 if __name__ == "__main__":
-    cli.leave(main())
+    cli.exit_quickly(main())

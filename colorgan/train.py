@@ -8,7 +8,7 @@ from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train one experiment; return the exit code."""
+    """Train an experiment, and return the exit code: 0 done, 2 error."""
     try:
         return _train(_parse(argv))
     except UserError as error:
@@ -17,20 +17,27 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m colorgan.train", description="Trains one experiment.")
-    parser.add_argument("experiment", help="a YAML file, or the name of an experiment that comes with colorgan, as gan")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="wins over the file and over a checkpoint")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
+    parser = Parser(prog="python -m colorgan.train", description="Train an experiment.")
+    parser.add_argument("experiment", help="a YAML file, or the name of a packaged experiment, such as gan")
     parser.add_argument(
-        "--from", dest="back_to", metavar="CKPT", help="go back to this checkpoint; later ones are moved aside"
+        "overrides", nargs="*", metavar="key=value", help="settings that replace those of the file or the checkpoint"
     )
     parser.add_argument(
-        "--init", metavar="CKPT", help="start a new run with the averaged net of this checkpoint, of whatever data"
+        "--resume", action="store_true", help="resume from the latest checkpoint of the run, if there is one"
+    )
+    parser.add_argument(
+        "--from",
+        dest="back_to",
+        metavar="CKPT",
+        help="go back to this checkpoint; later ones are moved to a new folder",
+    )
+    parser.add_argument(
+        "--init", metavar="CKPT", help="start a new run with the averaged net of this checkpoint, of any data"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved experiment and stop")
     args = parser.parse_intermixed_args(argv)
     if args.init and args.back_to:
-        raise UserError("--init starts a new run and --from goes back in one: give one of them")
+        raise UserError("--init starts a new run and --from resumes one: give only one of them")
     return args
 
 

@@ -1,7 +1,4 @@
-"""Asks people which of two pictures is recolored: `python -m colorgan.turing make|serve|report STUDY`.
-
-Heavy modules are imported where they are used: --help must not wait for them.
-"""
+"""Ask people which of two pictures is recolored: `python -m colorgan.turing make|serve|report STUDY`."""
 
 import argparse
 import json
@@ -10,13 +7,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device, existing, new_file, pick_device, positive
+from colorgan.cli import Parser, add_device_option, existing_path, new_file, pick_device, positive_int
 from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 2 bad usage, 130 interrupted."""
-    return cli.run(lambda: _run(parse(argv)), "nothing is left behind")
+    return cli.run(lambda: _run(parse(argv)), "no files are left behind")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -25,30 +22,36 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Parse the command line; raises UserError where it is wrong."""
-    parser = Parser(prog="python -m colorgan.turing", description=__doc__.splitlines()[0])
+    """Parse the command line; raise UserError if it is wrong."""
+    parser = Parser(prog="python -m colorgan.turing", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="color the pictures of a new study")
-    make.add_argument("study", type=Path, metavar="STUDY", help="the folder to make")
-    make.add_argument("--data", type=existing, required=True, metavar="DIR", help="true photographs, 54 or more")
-    make.add_argument("--ckpt", type=existing, nargs="+", action="extend", default=[], help="trained models")
-    folders = "folders of pictures that other programs colored, under the names of the true ones"
-    make.add_argument("--pred", type=existing, nargs="+", action="extend", default=[], metavar="DIR", help=folders)
-    make.add_argument("--size", type=positive, default=256, help="side of the pictures in px (%(default)s)")
+    make.add_argument("study", type=Path, metavar="STUDY", help="new folder for the study")
+    make.add_argument(
+        "--data", type=existing_path, required=True, metavar="DIR", help="folder of 54 or more color photographs"
+    )
+    make.add_argument(
+        "--ckpt", type=existing_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
+    )
+    folders = "folders of results of other programs, with the file names of the photographs"
+    make.add_argument("--pred", type=existing_path, nargs="+", action="extend", default=[], metavar="DIR", help=folders)
+    make.add_argument("--size", type=positive_int, default=256, help="side of the pictures in px (%(default)s)")
     make.add_argument("--seed", type=_seed, default=0, help="seed of all random choices (%(default)s)")
-    make.add_argument("--pictures", type=positive, metavar="N", help="number of photographs to use (all)")
-    add_device(make)
+    make.add_argument("--pictures", type=positive_int, metavar="N", help="number of photographs to use (all)")
+    add_device_option(make)
     make.set_defaults(run=_make)
     serve = commands.add_parser("serve", help="show the pictures to people and collect their answers")
     serve.add_argument("study", type=Path, metavar="STUDY", help="a folder that `make` wrote")
     serve.add_argument(
-        "--host", default="127.0.0.1", help="address to serve at; 0.0.0.0 admits other machines (%(default)s)"
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 allows other machines (%(default)s)"
     )
-    serve.add_argument("--port", type=_port, default=8000, help="port to serve at; 0 takes a free one (%(default)s)")
+    serve.add_argument("--port", type=_port, default=8000, help="port to listen on; 0 for any free one (%(default)s)")
     serve.set_defaults(run=_serve)
     report = commands.add_parser("report", help="show how often each system fooled people")
     report.add_argument("study", type=Path, metavar="STUDY", help="a folder that `make` wrote")
-    report.add_argument("--json", type=new_file, metavar="FILE", help="write each picture's rate, too, to a new file")
+    report.add_argument(
+        "--json", type=new_file, metavar="FILE", help="write the results, with the rate of each picture, to a new file"
+    )
     report.set_defaults(run=_report)
     args = parser.parse_args(argv)
     if args.run is _make and not args.ckpt + args.pred:
@@ -78,7 +81,7 @@ def _serve(args: argparse.Namespace) -> None:
     with closing(Store(study)) as store, server.bind_socket(args.host, args.port) as listener:
         port = listener.getsockname()[1]
         host = f"[{args.host}]" if ":" in args.host else args.host
-        print(f"the test is at http://{host}:{port}/ - Ctrl-C ends it, and serving it again goes on", flush=True)
+        print(f"the test is at http://{host}:{port}/ - Ctrl-C ends it, and serving it again continues it", flush=True)
         with suppress(KeyboardInterrupt):
             server.make_server(store, listener).run(sockets=[listener])
         print(f"\nended; sessions so far: {len(store.sessions())}, in {study.answers_path}")

@@ -5,24 +5,32 @@ import argparse
 import pytest
 import torch
 
-from colorgan.cli import Parser, add_device, add_judges, existing, new_file, pick_device, positive
+from colorgan.cli import (
+    Parser,
+    add_device_option,
+    add_network_options,
+    existing_path,
+    new_file,
+    pick_device,
+    positive_int,
+)
 from colorgan.errors import UserError
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "", "1e3"])
 def test_a_number_that_is_not_whole_and_above_0_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number above 0"):
-        positive(text)
+        positive_int(text)
 
 
 def test_a_whole_number_is_one():
-    assert positive("017") == 17
+    assert positive_int("017") == 17
 
 
 def test_only_what_is_there_is_read(tmp_path):
-    assert existing(str(tmp_path)) == tmp_path
+    assert existing_path(str(tmp_path)) == tmp_path
     with pytest.raises(argparse.ArgumentTypeError, match="x: no such file or folder"):
-        existing(str(tmp_path / "x"))
+        existing_path(str(tmp_path / "x"))
 
 
 def test_the_folder_of_a_new_file_is_made(tmp_path):
@@ -30,9 +38,7 @@ def test_the_folder_of_a_new_file_is_made(tmp_path):
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("old", "is there already"), ("old/x", r"old/x: "), ("", "is there already")]
-)
+@pytest.mark.parametrize(("name", "words"), [("old", "exists already"), ("old/x", r"old/x: "), ("", "exists already")])
 def test_a_file_is_never_written_over(tmp_path, name, words):
     (tmp_path / "old").write_text("precious")
     with pytest.raises(UserError, match=words):
@@ -42,14 +48,14 @@ def test_a_file_is_never_written_over(tmp_path, name, words):
 
 def test_a_parser_complains_in_one_line_that_names_the_help():
     parser = Parser()
-    add_device(parser)
+    add_device_option(parser)
     with pytest.raises(UserError, match=r"^argument --device: invalid choice: [^\n]*; see --help$"):
         parser.parse_args(["--device", "abacus"])
 
 
 def test_a_network_may_be_skipped_and_another_one(tmp_path):
     parser = Parser()
-    add_judges(parser)
+    add_network_options(parser)
     args = parser.parse_args(["--skip", "lpips", "--classifier", str(tmp_path), "--skip", "fid"])
     assert (args.skip, args.classifier) == (["lpips", "fid"], tmp_path)
     assert parser.parse_args([]).skip == []
@@ -68,5 +74,5 @@ def test_auto_is_the_fastest_device_there_is(monkeypatch, cuda, mps, expected):
 
 def test_an_absent_device_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="--device cuda: there is none on this machine"):
+    with pytest.raises(UserError, match="--device cuda: this machine has none"):
         pick_device("cuda")

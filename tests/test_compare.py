@@ -122,7 +122,7 @@ def test_a_failed_run_costs_that_run_alone(out, trainings, capsys):
     shutil.rmtree(out / "gan")
     trainings.failing = ("gan.yaml",)
     assert again(out) == 1
-    assert "gan: training failed, see above; the others go on" in capsys.readouterr().err
+    assert "gan: training failed, see above; continuing with the others" in capsys.readouterr().err
     assert list(json.loads((out / "results.json").read_text())["systems"]) == ["gray", "mean color", "unet-regression"]
     assert all("gan: training failed: not evaluated" in (out / name).read_text() for name in ("table.md", "index.html"))
 
@@ -141,7 +141,7 @@ def test_an_interrupted_comparison_says_how_to_go_on(tmp_path, monkeypatch, caps
 
     monkeypatch.setattr("colorgan.comparison.runs.train", interrupt)
     assert compare.main([GAN, *SMALL, "--budget", "8", "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr().err == "interrupted; the same command goes on from there\n"
+    assert capsys.readouterr().err == "interrupted; the same command continues from there\n"
 
 
 @pytest.mark.parametrize(

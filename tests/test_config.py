@@ -79,7 +79,7 @@ def test_run_dir_follows_the_name_and_that_the_file(load, text, run_dir):
 def test_a_new_name_drops_the_arguments_of_the_old_one_and_says_so(load, caplog):
     experiment = load("system=supervised", text="system: {name: adversarial, real_label: 0.9, ema: 0.5}")
     assert experiment.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999}
-    assert caplog.messages == ["system=supervised: dropped what the experiment says for 'adversarial': ema, real_label"]
+    assert caplog.messages == ["system=supervised: dropped the arguments for 'adversarial': ema, real_label"]
 
 
 def test_the_same_name_again_drops_nothing(load, caplog):

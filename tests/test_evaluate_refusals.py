@@ -38,10 +38,10 @@ def half(path):
         (["--pred", "shuffled"], "'shuffled': 4 or more of 5 pictures are not what they are named: shuffled/"),
         (["--ckpt", "mine/sea/0.png"], "mine/sea/0.png: not a checkpoint"),
         (["--classifier", "mine/sea/0.png"], "mine/sea/0.png: not a checkpoint"),
-        (["--json", "old"], "old: is there already"),
+        (["--json", "old"], "old: exists already"),
         (["--html", "old/r.html"], "old/r.html: "),
-        (["--csv", "x", "--html", "x"], "x: two of --json, --csv and --html name one file"),
-        (["--size", "16"], "--size 16: at least 32"),
+        (["--csv", "x", "--html", "x"], "x: --json, --csv and --html need different files"),
+        (["--size", "16"], "--size 16: must be at least 32"),
         (["--device", "abacus"], "argument --device: invalid choice"),
         (["--skip", "psnr"], "argument --skip: invalid choice"),
     ],
@@ -64,7 +64,7 @@ def test_what_cannot_be_evaluated_is_one_line_and_2(capsys, arguments, words):
 
 def test_nothing_to_evaluate_is_one_line_and_2(capsys):
     assert evaluate.main(["--data", "true"]) == 2
-    assert capsys.readouterr().err.startswith("error: nothing to evaluate: name --ckpt CKPT or --pred DIR")
+    assert capsys.readouterr().err.startswith("error: nothing to evaluate: give --ckpt CKPT or --pred DIR")
 
 
 @pytest.mark.parametrize("folder", ["mine", "true"])

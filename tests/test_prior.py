@@ -64,5 +64,5 @@ def test_a_place_that_cannot_be_written_is_said_before_measuring(measure, tmp_pa
 def test_a_file_that_is_there_is_kept(measure, capsys, tmp_path):
     (tmp_path / "prior.json").write_text("mine")
     assert measure() == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "prior.json").read_text() == "mine"

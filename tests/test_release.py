@@ -54,5 +54,5 @@ def test_it_is_small_and_tells_nothing_of_the_machine(run, tmp_path):
 def test_it_overwrites_nothing(run, tmp_path, capsys):
     (tmp_path / "small.ckpt").write_text("mine")
     assert release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "small.ckpt").read_text() == "mine"

@@ -14,7 +14,7 @@ def test_existing_outputs_are_skipped(run, tmp_path, capsys):
     assert run("in") == 0
     assert level(tmp_path / "colorized/a.png") == 7
     assert capsys.readouterr().out.startswith(
-        "1 colored, 1 skipped (already there: --overwrite replaces them), 0 failed"
+        "1 colored, 1 skipped (they exist already: --overwrite replaces them), 0 failed"
     )
 
 

@@ -65,7 +65,7 @@ def test_samples_of_inputs_with_one_name_are_all_kept(run, several, tmp_path):
 def test_another_decoding_has_one_answer(run, several, tmp_path, capsys, options):
     photo(tmp_path / "a.png")
     assert run(*options, "--decode", "mean", "a.png") == 2
-    assert "--decode mean has one answer" in capsys.readouterr().err
+    assert "--decode mean gives only one version" in capsys.readouterr().err
 
 
 def test_an_unknown_decoding_lists_the_known_ones(run, several, tmp_path, capsys):

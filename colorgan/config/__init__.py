@@ -1,4 +1,4 @@
-"""Experiments: what can be set, and how defaults, a YAML file and the command line become one configuration."""
+"""Experiments: their keys, and their resolution from defaults, a YAML file and the command line."""
 
 from colorgan.config.resolving import construct, load, plain, resolve
 

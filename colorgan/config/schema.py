@@ -6,29 +6,29 @@ from typing import Any, Literal
 
 @dataclass
 class Data:
-    """What the data module needs; the keys of the named dataset stand beside these."""
+    """Settings of the data module; the node also contains the keys of the named dataset."""
 
     name: str = "photos"
-    root: str | None = None  # folder of the photographs, or where a public set is kept
-    size: int = 64  # pixels of the square that the net sees
-    batch_size: int = 16  # pictures a batch and process
-    workers: int = 2  # decoding processes
-    cache: Literal["none", "ram"] = "ram"  # ram: each picture is decoded once
-    flip: bool = True  # mirror half of the training pictures
-    smallest_crop: float = 0.6  # smallest share of the area that a random crop keeps; 1: no crop
-    aging: float = 0.0  # share of the training pictures that look like old prints, and keep their color
-    near_gray: float = 3.5  # training pictures with a lower color spread (see data.augment) are left out; 0: none
+    root: str | None = None  # folder of the photographs, or of a public dataset
+    size: int = 64  # side of the square inputs of the net, in pixels
+    batch_size: int = 16  # images per batch and process
+    workers: int = 2  # number of worker processes that decode images
+    cache: Literal["none", "ram"] = "ram"  # ram: each image is decoded only once
+    flip: bool = True  # mirror half of the training images
+    smallest_crop: float = 0.6  # smallest area of random crops, as a share of the image; 1: no crops
+    aging: float = 0.0  # share of training images whose lightness, not color, is made to look like old prints
+    near_gray: float = 3.5  # training images with a lower color spread (see data.augment) are left out; 0: none
 
 
 @dataclass
 class Trainer:
-    """The part of Lightning's Trainer that an experiment may set."""
+    """Arguments of Lightning's Trainer that an experiment may set."""
 
     accelerator: str = "auto"
     devices: Any = "auto"
     num_nodes: int = 1
     strategy: str = "auto"
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"  # auto: bf16 where the hardware is fast at it
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"  # auto: bf16-mixed on hardware that is fast at it
     max_epochs: int = 20
     max_time: str | None = None  # DD:HH:MM:SS
     limit_train_batches: int | float = 1.0
@@ -37,33 +37,33 @@ class Trainer:
 
 @dataclass
 class Optim:
-    """The optimizer and the schedule of its learning rate."""
+    """Optimizer and learning-rate schedule."""
 
     optimizer: Literal["adam", "sgd", "adadelta", "muon"] = "adam"
     lr: float = 2e-4
-    betas: tuple[float, float] = (0.9, 0.999)  # of Adam, and of what is no matrix under Muon
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam, which Muon uses for parameters other than matrices
     momentum: float = 0.9  # of SGD and Muon
     weight_decay: float = 0.0
-    clip: float | None = None  # largest norm of the gradient of one network
+    clip: float | None = None  # maximum gradient norm of each network; null: no clipping
     schedule: Literal["constant", "step", "exponential", "linear", "cosine", "plateau"] = "constant"
-    factor: float = 0.1  # exponential: the fall over `every`; step, plateau: the fall at each drop
-    every: int = 500_000  # exponential: batches in which the rate falls by `factor`; step: batches between drops
-    fall: float = 0.4  # linear: the share of the run, at its end, in which the rate falls to 0
-    patience: int = 3  # plateau: epochs without a better checkpoint.monitor before a drop
+    factor: float = 0.1  # multiplies the rate: every `every` batches (exponential, step), or at a plateau
+    every: int = 500_000  # number of batches for one `factor`: gradually (exponential) or at once (step)
+    fall: float = 0.4  # linear: share of the run, at its end, over which the rate falls to 0
+    patience: int = 3  # plateau: epochs without a better checkpoint.monitor before the rate falls
 
 
 @dataclass
 class Checkpoint:
-    """Which epochs stay on disk."""
+    """Which checkpoints are kept, and which epoch is the best."""
 
-    keep: int = 3  # the last so many epochs
-    keep_every: int = 0  # and each so-manyth for good; 0: none
-    monitor: str = "val/ab_error"  # best.ckpt is the epoch with the best of this metric
+    keep: int = 3  # number of latest epochs to keep
+    keep_every: int = 0  # keep every n-th epoch, too; 0: none
+    monitor: str = "val/ab_error"  # metric whose best epoch is saved as best.ckpt
 
 
 @dataclass
 class Wandb:
-    """Weights & Biases; auto is online where an API key is known, else offline."""
+    """Weights & Biases logging; mode `auto` is online if an API key is known, else offline."""
 
     project: str = "colorgan"
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
@@ -72,12 +72,12 @@ class Wandb:
 
 @dataclass
 class Experiment:
-    """One run. `net`, `codec`, `system`, `discriminator` and `data` are `{name: ..., **arguments}`."""
+    """Keys of an experiment. `net`, `codec`, `system`, `discriminator` and `data` are `{name: ..., **arguments}`."""
 
-    name: str = ""  # default: the file's name
+    name: str = ""  # by default the file's name
     seed: int = 0
-    run_dir: str = ""  # default: checkpoints/<name>
-    pretrained: bool = True  # bodies start from published weights, where the net has one
+    run_dir: str = ""  # by default checkpoints/<name>
+    pretrained: bool = True  # start bodies of networks from their published weights
     paper: str = ""
     deviations: list[str] = field(default_factory=list)
     net: Any = "unet"
