@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from colorgan import config
 from colorgan.color import join, split
-from colorgan.data import PhotographDataModule
 from colorgan.data.building import build_data
+from colorgan.data.module import PhotographDataModule
 from colorgan.imaging import images
 from colorgan.systems import TABLES
 

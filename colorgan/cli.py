@@ -42,6 +42,11 @@ def exit_quickly(code: int) -> NoReturn:
     os._exit(code)
 
 
+def program(command: str) -> str:
+    """Return how a command was called: "colorgan COMMAND", or "python -m colorgan.COMMAND"."""
+    return f"colorgan {command}" if Path(sys.argv[0]).name == "colorgan" else f"python -m colorgan.{command}"
+
+
 class Parser(argparse.ArgumentParser):
     """ArgumentParser that raises UserError for wrong arguments, instead of printing the usage and exiting."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, add_network_options, pick_device, positive_int
+from colorgan.cli import Parser, add_device_option, add_network_options, pick_device, positive_int, program
 from colorgan.errors import UserError
 
 if TYPE_CHECKING:  # heavy modules, which would slow down --help
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     description = "Train experiments on the same pictures under one budget, and evaluate them."
-    parser = Parser(prog="python -m colorgan.compare", description=description)
+    parser = Parser(prog=program("compare"), description=description)
     parser.add_argument(
         "items",
         nargs="+",

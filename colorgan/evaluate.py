@@ -15,6 +15,7 @@ from colorgan.cli import (
     new_file,
     pick_device,
     positive_int,
+    program,
 )
 from colorgan.errors import UserError
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m colorgan.evaluate", description="Evaluate colorizers on a folder of photographs.")
+    parser = Parser(prog=program("evaluate"), description="Evaluate colorizers on a folder of photographs.")
     parser.add_argument("--data", type=existing_path, required=True, metavar="DIR", help="folder of color photographs")
     parser.add_argument(
         "--ckpt", type=existing_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"

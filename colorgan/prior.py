@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from colorgan.cli import Parser, new_file, positive_int
+from colorgan.cli import Parser, new_file, positive_int, program
 from colorgan.errors import UserError
 
 
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Measure the color prior of a training set, for codec.prior=FILE."
-    parser = Parser(prog="python -m colorgan.prior", description=description)
+    parser = Parser(prog=program("prior"), description=description)
     parser.add_argument(
         "experiment", help="a YAML file or the name of a packaged experiment with codec=bins, such as zhang2016"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorgan import cli
-from colorgan.cli import Parser, existing_path, new_file, nonnegative_float
+from colorgan.cli import Parser, existing_path, new_file, nonnegative_float, program
 from colorgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m colorgan.release",
+        prog=program("release"),
         description="Keep only what inference needs of a checkpoint: the averaged generator in half precision and its "
         "experiment, without discriminator, optimizers and paths. The result cannot resume a run.",
     )

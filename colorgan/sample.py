@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int
+from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int, program
 from colorgan.errors import UserError
 from colorgan.imaging.formats import SUFFIXES
 
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Parse the command line; raise UserError if it is wrong."""
-    parser = Parser(prog="python -m colorgan.sample", description=__doc__)
+    parser = Parser(prog=program("sample"), description=__doc__)
     parser.add_argument(
         "inputs", nargs="+", type=existing_path, metavar="INPUT", help="a photograph or a folder of them"
     )

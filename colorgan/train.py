@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from colorgan.cli import Parser
+from colorgan.cli import Parser, program
 from colorgan.errors import UserError
 
 
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="python -m colorgan.train", description="Train an experiment.")
+    parser = Parser(prog=program("train"), description="Train an experiment.")
     parser.add_argument("experiment", help="a YAML file, or the name of a packaged experiment, such as gan")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="settings that replace those of the file or the checkpoint"

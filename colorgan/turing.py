@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, existing_path, new_file, pick_device, positive_int
+from colorgan.cli import Parser, add_device_option, existing_path, new_file, pick_device, positive_int, program
 from colorgan.errors import UserError
 
 
@@ -23,7 +23,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Parse the command line; raise UserError if it is wrong."""
-    parser = Parser(prog="python -m colorgan.turing", description=__doc__)
+    parser = Parser(prog=program("turing"), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="color the pictures of a new study")
     make.add_argument("study", type=Path, metavar="STUDY", help="new folder for the study")

@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
-from colorgan.data import PhotographDataModule
 from colorgan.data.folder import ImageFolder
+from colorgan.data.module import PhotographDataModule
 from colorgan.data.photos import SkimagePhotos
 from colorgan.errors import UserError
 from tests.test_data import draw

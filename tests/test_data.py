@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.data import DATASETS
+from colorgan.data.building import DATASETS
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.folder import ImageFolder
 from colorgan.data.photos import PHOTOGRAPHS, SkimagePhotos

@@ -62,5 +62,9 @@ def test_it_trains_into_the_current_folder_and_colors_with_the_result(colorgan):
     assert colorgan("sample", "--ckpt", "checkpoints/gan/best.ckpt", "mine.png")[0] == 0
 
 
+def test_the_help_of_a_command_shows_how_it_was_called(colorgan):
+    assert colorgan("sample", "--help")[1].startswith("usage: colorgan sample ")
+
+
 def test_it_says_its_version(colorgan):
     assert colorgan("--version") == (0, f"colorgan {__version__}\n", "")

@@ -1,11 +1,24 @@
-"""From an experiment to its data module."""
+"""Every dataset by its name in an experiment, and the data module of an experiment."""
 
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from colorgan import config
-from colorgan.data import DATASETS, ImageSource, PhotographDataModule
+from colorgan.data.folder import ImageFolder
+from colorgan.data.module import PhotographDataModule
+from colorgan.data.photos import SkimagePhotos
+from colorgan.data.public import Cifar10, Flowers102, Imagenette, Places365
+from colorgan.data.source import ImageSource
+
+DATASETS = {
+    "photos": SkimagePhotos,
+    "folder": ImageFolder,
+    "places365": Places365,
+    "cifar10": Cifar10,
+    "flowers102": Flowers102,
+    "imagenette": Imagenette,
+}
 
 
 def build_data(experiment: DictConfig) -> PhotographDataModule:

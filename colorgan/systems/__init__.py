@@ -1,7 +1,7 @@
 """The training systems, and the tables that map names in experiments to classes."""
 
 from colorgan.codecs import CODECS
-from colorgan.data import DATASETS
+from colorgan.data.building import DATASETS
 from colorgan.discriminators import DISCRIMINATORS
 from colorgan.nets import NETS
 from colorgan.systems.adversarial import Adversarial
