@@ -1,8 +1,9 @@
-"""How well checkpoints color clean pictures, and the same pictures made to look like old prints.
+"""Compare how well checkpoints color clean pictures, and the same pictures made to look like old prints.
 
     python benchmarks/aging.py FOLDER CKPT [CKPT ...]
 
-All pictures below FOLDER, each worn in one way, the same for every checkpoint; errors are of color alone, at data.size.
+All pictures below FOLDER are evaluated at data.size, and aged in the same way for every checkpoint. The errors are
+those of color alone.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from colorgan.metrics import ab_error, colorfulness
 
 
 def main() -> None:
-    """Prints for each checkpoint the mean ab error (Lab units) and the colorfulness, clean and aged."""
+    """Print the mean ab error in Lab units and the colorfulness of each checkpoint, on clean and aged pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("checkpoints", nargs="+", metavar="CKPT")
@@ -31,21 +32,21 @@ def main() -> None:
         rows = []
         for name in find_images(args.folder):
             rgb = torch.from_numpy(images.thumbnail(args.folder / name, size))[None].float() / 255
-            worn = age(rgb, 1.0, generator)
+            aged = age(rgb, 1.0, generator)
             truth, gray = split(rgb)[1], torch.zeros_like(rgb[:, :2])
-            clean, old = (split(model.paint([picture[0]])[0][None])[1] for picture in (rgb, worn))
+            on_clean, on_aged = (split(model.paint([picture[0]])[0][None])[1] for picture in (rgb, aged))
             L = split(rgb)[0]
             rows.append(
                 [
                     ab_error(gray, truth),
-                    ab_error(clean, truth),
-                    ab_error(old, truth),
-                    *(colorfulness(join(L, ab)) for ab in (truth, clean, old)),
+                    ab_error(on_clean, truth),
+                    ab_error(on_aged, truth),
+                    *(colorfulness(join(L, ab)) for ab in (truth, on_clean, on_aged)),
                 ]
             )
-        gray, clean, old, *colorful = torch.tensor(rows).mean(dim=0).tolist()
+        gray, clean, aged, *colorful = torch.tensor(rows).mean(dim=0).tolist()
         print(
-            f"{checkpoint}: {len(rows)} pictures at {size} px; ab error {clean:.2f} clean, {old:.2f} aged,"
+            f"{checkpoint}: {len(rows)} pictures at {size} px; ab error {clean:.2f} clean, {aged:.2f} aged,"
             f" {gray:.2f} gray; colorfulness {colorful[1]:.1f} clean, {colorful[2]:.1f} aged, {colorful[0]:.1f} truth"
         )
 

@@ -1,8 +1,8 @@
-"""A folder of links to photographs in which some training pictures stand under val/ instead: more to judge by.
+"""Make a folder of links to photographs, with some training pictures moved to val/, for a larger evaluation set.
 
     python benchmarks/holdout.py ROOT OUT [--pictures 1500]
 
-The training pictures with the lowest hashes of their names are held out, so that everyone holds out the same ones.
+The training pictures with the lowest hashes of their names are held out, so that the choice is always the same.
 """
 
 import argparse
@@ -13,25 +13,25 @@ from colorgan.data.folder import find_images
 
 
 def digest(name: str) -> str:
-    """The SHA-256 of a photograph's name below train/."""
+    """Return the SHA-256 of a photograph's path below train/."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def link(file: Path, target: Path) -> None:
-    """Makes `target` a link to `file`."""
+    """Make `target` a link to `file`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(file)
 
 
 def main() -> None:
-    """Links every photograph."""
+    """Link all photographs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path, help="photographs: train/ and val/")
-    parser.add_argument("out", type=Path, help="where the links go; a new folder")
-    parser.add_argument("--pictures", type=int, default=1500, help="to hold out (%(default)s)")
+    parser.add_argument("out", type=Path, help="new folder for the links")
+    parser.add_argument("--pictures", type=int, default=1500, help="number of pictures to hold out (%(default)s)")
     args = parser.parse_args()
     if args.out.exists():
-        raise SystemExit(f"{args.out}: is there already; name another folder")
+        raise SystemExit(f"{args.out}: exists already; give another folder")
     root = args.root.resolve()
     train, val = find_images(root / "train"), find_images(root / "val")
     held = sorted(train, key=digest)[: args.pictures]
@@ -41,7 +41,7 @@ def main() -> None:
         link(root / "val" / name, args.out / "val" / name)
     for name in map(Path, held):
         link(root / "train" / name, args.out / "val" / name.parent / f"train-{name.name}")
-    print(f"{args.out}: {len(train) - len(held):,} pictures to train on, {len(val) + len(held):,} to judge by")
+    print(f"{args.out}: {len(train) - len(held):,} training pictures, {len(val) + len(held):,} validation pictures")
 
 
 if __name__ == "__main__":

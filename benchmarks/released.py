@@ -1,6 +1,8 @@
-"""The picture of the released generator: gray, colored and true, of the package's photographs, which it has not seen.
+"""Draw photographs as gray, colored by the released generator, and true; by default those of the package.
 
-python benchmarks/released.py OUT.png [FOLDER_OR_FILE ...]
+The generator was not trained on them.
+
+    python benchmarks/released.py OUT.png [FOLDER_OR_FILE ...]
 """
 
 import sys
@@ -16,12 +18,12 @@ from colorgan.data.folder import find_images
 from colorgan.data.photos import paths
 from colorgan.imaging import images
 
-SIDE = 192  # pixels of each square shown
-ACROSS = 2  # photographs in a row
+SIDE = 192  # of each square, in pixels
+PER_ROW = 2  # photographs
 
 
-def shown(picture: torch.Tensor) -> torch.Tensor:
-    """The center of (3, H, W) as (3, SIDE, SIDE)."""
+def center_square(picture: torch.Tensor) -> torch.Tensor:
+    """Crop the center square of a picture (3, H, W), and resize it to (3, SIDE, SIDE)."""
     side = min(picture.shape[1:])
     top, left = ((length - side) // 2 for length in picture.shape[1:])
     square = picture[None, :, top : top + side, left : left + side]
@@ -29,15 +31,15 @@ def shown(picture: torch.Tensor) -> torch.Tensor:
 
 
 def main() -> None:
-    """Colors at full size, then shrinks."""
+    """Color the photographs at full size, then shrink them."""
     given = [Path(argument) for argument in sys.argv[2:]]
     files = [file for path in given for file in (map(path.joinpath, find_images(path)) if path.is_dir() else [path])]
     model, columns = load(), []
     for file in files or paths():
         rgb = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)
         L, _ = split(rgb[None])
-        columns += [shown(p) for p in (join(L, torch.zeros_like(rgb[None, :2]))[0], model.paint([rgb])[0], rgb)]
-    save_image(torch.stack(columns), sys.argv[1], nrow=3 * ACROSS, pad_value=1)
+        columns += [center_square(p) for p in (join(L, torch.zeros_like(rgb[None, :2]))[0], model.paint([rgb])[0], rgb)]
+    save_image(torch.stack(columns), sys.argv[1], nrow=3 * PER_ROW, pad_value=1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Writes the figures of docs/systems.md: sizes of all systems, and the table and the pictures of a comparison.
+"""Write tables and pictures of docs/systems.md: the sizes of all systems, and the results of a comparison.
 
     python benchmarks/systems.py [--runs checkpoints/systems]
 
-The runs are those of `colorgan.compare`, whose command stands in docs/systems.md.
+The runs are made with `colorgan.compare`, whose command is in docs/systems.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from colorgan.systems import TABLES
 
 PAGE = Path("docs/systems.md")
 FIGURES = Path("docs/systems")
-SIDE = 96  # pixels of the squares in the pictures; color is predicted at the size of the training
+SIDE = 96  # of the squares in the pictures, in pixels; color is predicted at the size of the training
 SYSTEMS = (
     "gan-places365",
     "gan-places365-mse",
@@ -44,7 +44,7 @@ SYSTEMS = (
 
 
 def main() -> None:
-    """Rewrites the tables of the page and its pictures."""
+    """Rewrite the tables of the page and its pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("checkpoints/systems"), help="--out of colorgan.compare")
     runs = parser.parse_args().runs
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def sizes_table() -> str:
-    """Markdown: parameters, and multiplications and additions of one picture of 256 px."""
+    """Return a Markdown table of parameters, and of multiplications and additions for one picture of 256 px."""
     lines = [
         "| experiment | paper | net | codec | system | parameters | trained | GFLOP |",
         "|---|---|---|---|---|---|---|---|",
@@ -76,29 +76,34 @@ def sizes_table() -> str:
         counter = FlopCounterMode(display=False)
         with counter, torch.no_grad():
             net(L)
-        sizes = [sum(p.numel() for p in ps) for ps in (net.parameters(), filter(trained, net.parameters()))]
+        sizes = [sum(p.numel() for p in ps) for ps in (net.parameters(), filter(is_trained, net.parameters()))]
         names = " | ".join(f"`{settings[key].name}`" for key in ("net", "codec", "system"))
         figures = f"{sizes[0]:,} | {sizes[1]:,} | {counter.get_total_flops() / 1e9:.1f}"
         lines.append(f"| [`{experiment}`](../experiments/{experiment}.yaml) | {settings.paper} | {names} | {figures} |")
     return "\n".join(lines)
 
 
-def trained(parameter: Tensor) -> bool:
-    """Whether it is not frozen."""
+def is_trained(parameter: Tensor) -> bool:
+    """Return whether a parameter is trained, not frozen."""
     return parameter.requires_grad
 
 
 def insert(page: str, mark: str, text: str) -> str:
-    """The page with `text` between <!-- mark --> and <!-- end mark -->."""
+    """Return the page with `text` between <!-- mark --> and <!-- end mark -->."""
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- end {mark} -->)"
     page, found = re.subn(pattern, lambda match: f"{match[1]}{text}\n{match[2]}", page, flags=re.DOTALL)
     if found != 1:
-        raise SystemExit(f"{PAGE}: holds no <!-- {mark} --> ... <!-- end {mark} -->")
+        raise SystemExit(f"{PAGE}: contains no <!-- {mark} --> ... <!-- end {mark} -->")
     return page
 
 
 def draw(columns: dict[str, Tensor], path: Path) -> None:
-    """One column a system, one row a picture."""
+    """Draw a figure with one column per system and one row per picture.
+
+    Args:
+        columns: title -> pictures (N, 3, H, W) in [0, 1].
+        path: the image file to write.
+    """
     rows = len(next(iter(columns.values())))
     figure, axes = plt.subplots(rows, len(columns), figsize=(1.1 * len(columns), 1.1 * rows + 0.7))
     for column, (name, pictures) in zip(axes.T, columns.items(), strict=True):

@@ -1,11 +1,11 @@
-"""The colorization GAN as the tutorials write it, for the same minutes on the same data: the line to beat.
+"""Train the colorization GAN of the tutorials as a baseline, for the same time on the same data.
 
     python benchmarks/tutorial_baseline.py --root FOLDER --minutes 10 --out FOLDER
 
 A U-Net of 64 channels and a PatchGAN of 64 with weights N(0, 0.02); binary cross entropy + 100 x L1; Adam at 2e-4 with
-betas 0.5 and 0.999; batches of 16 in float32; three passes of the discriminator a step; no averaging, no crops. Nothing
-here is ours but the reading of the data and the conversion of colors. It writes the validation pictures as it colors
-them, for `colorgan.evaluate --pred`.
+betas 0.5 and 0.999; batches of 16 in float32; three passes of the discriminator per step; no averaging, no crops. Only
+data loading and color conversion are those of colorgan. The colored validation pictures are written for
+`colorgan.evaluate --pred`.
 """
 
 import argparse
@@ -30,7 +30,13 @@ SIZE, BATCH = 64, 16
 
 
 class Down(nn.Sequential):
-    """Halves the size; no normalization in the outermost and the innermost layer."""
+    """Convolution that halves the size.
+
+    Args:
+        inputs: number of input channels.
+        outputs: number of output channels.
+        norm: normalize the output; False in the outermost and the innermost layer.
+    """
 
     def __init__(self, inputs: int, outputs: int, norm: bool = True):
         layers = [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
@@ -38,7 +44,7 @@ class Down(nn.Sequential):
 
 
 class Generator(nn.Module):
-    """The U-Net of pix2pix, down to one pixel: L in [-1, 1] -> ab in [-1, 1]."""
+    """U-Net of pix2pix, down to one pixel, that maps L in [-1, 1] to ab in [-1, 1]."""
 
     def __init__(self):
         super().__init__()
@@ -66,7 +72,7 @@ class Generator(nn.Module):
 
 
 def make_discriminator() -> nn.Module:
-    """The PatchGAN of pix2pix: (L, ab) -> logits of patches."""
+    """Make the PatchGAN of pix2pix, which maps L and ab (B, 3, H, W) to logits of patches."""
     layers = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2)]
     for inputs, outputs, stride in ((64, 128, 2), (128, 256, 2), (256, 512, 1)):
         layers += [nn.Conv2d(inputs, outputs, 4, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
@@ -74,7 +80,7 @@ def make_discriminator() -> nn.Module:
 
 
 def initialize(module: nn.Module) -> None:
-    """N(0, 0.02) for convolutions, N(1, 0.02) for normalizations."""
+    """Draw weights from N(0, 0.02) for convolutions, and from N(1, 0.02) for normalizations."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -82,10 +88,19 @@ def initialize(module: nn.Module) -> None:
 
 
 def train(data: PhotographDataModule, seconds: float, pictures: float) -> tuple[Generator, int]:
-    """The generator after so many seconds or pictures, and how many it has seen."""
+    """Train until a time or a number of pictures is reached.
+
+    Args:
+        data: data module, set up for training.
+        seconds: time limit.
+        pictures: maximum number of training pictures.
+
+    Returns:
+        the generator, and the number of pictures that it was trained on.
+    """
     generator, discriminator = Generator().apply(initialize), make_discriminator().apply(initialize)
     optimizers = [torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator)]
-    entropy = nn.BCEWithLogitsLoss()
+    bce = nn.BCEWithLogitsLoss()
     start, seen = time.monotonic(), 0
     for epoch in count():
         loader = data.train_dataloader()
@@ -97,15 +112,15 @@ def train(data: PhotographDataModule, seconds: float, pictures: float) -> tuple[
             fake = generator(L)
             discriminator.requires_grad_(True)
             optimizers[1].zero_grad()
-            judged_fake = discriminator(torch.cat([L, fake.detach()], dim=1))
-            judged_real = discriminator(torch.cat([L, ab], dim=1))
-            zeros, ones = torch.zeros_like(judged_fake), torch.ones_like(judged_real)
-            ((entropy(judged_fake, zeros) + entropy(judged_real, ones)) / 2).backward()
+            fake_logits = discriminator(torch.cat([L, fake.detach()], dim=1))
+            real_logits = discriminator(torch.cat([L, ab], dim=1))
+            zeros, ones = torch.zeros_like(fake_logits), torch.ones_like(real_logits)
+            ((bce(fake_logits, zeros) + bce(real_logits, ones)) / 2).backward()
             optimizers[1].step()
             discriminator.requires_grad_(False)
             optimizers[0].zero_grad()
-            fooled = discriminator(torch.cat([L, fake], dim=1))
-            (entropy(fooled, ones) + 100 * nn.functional.l1_loss(fake, ab)).backward()
+            fake_logits = discriminator(torch.cat([L, fake], dim=1))
+            (bce(fake_logits, ones) + 100 * nn.functional.l1_loss(fake, ab)).backward()
             optimizers[0].step()
             seen += len(rgb)
             if seen >= pictures or time.monotonic() - start > seconds:
@@ -113,8 +128,15 @@ def train(data: PhotographDataModule, seconds: float, pictures: float) -> tuple[
     raise AssertionError
 
 
-def paint(generator: Generator, data: PhotographDataModule, root: Path, out: Path) -> None:
-    """Writes every validation picture as the generator colors it, under its own name."""
+def save_colored(generator: Generator, data: PhotographDataModule, root: Path, out: Path) -> None:
+    """Color all validation pictures, and save each as a PNG file of the same name.
+
+    Args:
+        generator: the trained generator.
+        data: the data module.
+        root: folder of the validation pictures.
+        out: folder for the colored pictures.
+    """
     generator.eval()
     source = data.source(train=False)
     for i in range(len(source)):
@@ -127,17 +149,19 @@ def paint(generator: Generator, data: PhotographDataModule, root: Path, out: Pat
 
 
 def main() -> None:
-    """Trains and paints."""
+    """Train the baseline, and color the validation pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs: train/ and val/")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--minutes", type=float, default=math.inf, help="of training")
-    budget.add_argument("--pictures", type=float, default=math.inf, help="to train on, however long that takes")
+    budget.add_argument("--minutes", type=float, default=math.inf, help="training time")
+    budget.add_argument(
+        "--pictures", type=float, default=math.inf, help="number of training pictures, no matter how long it takes"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="where the colored pictures go; a new folder")
+    parser.add_argument("--out", type=Path, required=True, help="new folder for the colored pictures")
     args = parser.parse_args()
     if args.out.exists():
-        raise SystemExit(f"{args.out}: is there already; name another folder")
+        raise SystemExit(f"{args.out}: exists already; give another folder")
     torch.manual_seed(args.seed)
     node = {"data": {"name": "folder", "root": str(args.root), "size": SIZE, "batch_size": BATCH, "smallest_crop": 1.0}}
     file = args.out.with_name(f"{args.out.name}.yaml")
@@ -149,8 +173,8 @@ def main() -> None:
     start = time.monotonic()
     generator, seen = train(data, 60 * args.minutes, args.pictures)
     minutes = (time.monotonic() - start) / 60
-    paint(generator, data, args.root / "val", args.out)
-    print(f"{seen:,} pictures in {minutes:.1f} minutes, nproc {os.cpu_count()}: colored ones in {args.out}")
+    save_colored(generator, data, args.root / "val", args.out)
+    print(f"{seen:,} pictures in {minutes:.1f} minutes, nproc {os.cpu_count()}; colored pictures are in {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How well true color survives a small prediction: shrunk to 64 and 128 px and brought back by each way of upsampling.
+"""Measure the error of upsampling: true color is shrunk to 64 and 128 px, and upsampled again in each way.
 
     python benchmarks/upsampling.py [FOLDER ...]
 
-On the photographs of the package, and of the folders; those less than twice as large as the prediction are left out.
+The photographs are those of the package and of the folders, without those less than twice as large as the small size.
 """
 
 import os
@@ -25,7 +25,7 @@ SIZES = (64, 128)
 
 
 def main() -> None:
-    """Prints the mean ab error and the time of each way, in Lab units and seconds a megapixel."""
+    """Print the mean ab error in Lab units and the time in seconds per megapixel of each way."""
     files = list(paths()) + [Path(folder) / name for folder in sys.argv[1:] for name in find_images(Path(folder))]
     errors, seconds, pixels = defaultdict(list), defaultdict(float), defaultdict(int)
     for file in files:

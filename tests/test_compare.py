@@ -164,7 +164,7 @@ def test_an_interrupted_comparison_says_how_to_go_on(tmp_path, monkeypatch, caps
         ([GAN, "--budget", "8", "gan:run_dir=x"], "run_dir=x: cannot be set in a comparison"),
         (["experiments/judge.yaml", "--budget", "8"], "a scene classifier colors nothing; it cannot be compared"),
         ([GAN, "--budget", "8", "--seeds", "0"], "argument --seeds: 0 is not a whole number above 0"),
-        ([GAN, "--budget", "8", "--size", "8"], "--size 8: at least 16"),
+        ([GAN, "--budget", "8", "--size", "8"], "--size 8: must be at least 16"),
         ([GAN, "--budget", "8", "--classifier", "README.md"], "README.md: not a checkpoint"),
         ([GAN, "--budget", "8", "--out", "README.md"], "--out README.md: File exists"),
         ([GAN, "--budget", "8", "data=folder", "data.root=nowhere"], "nowhere: no such folder"),
