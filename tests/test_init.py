@@ -39,4 +39,4 @@ def test_the_net_of_another_kind_is_no_start(tiny_train, tmp_path, capsys):
 
 def test_a_run_does_not_go_back_and_start_at_once(tiny_train, tmp_path, capsys):
     assert tiny_train("--init", "a.ckpt", "--from", "b.ckpt") == 2
-    assert "give one of them" in capsys.readouterr().err
+    assert "give only one of them" in capsys.readouterr().err
