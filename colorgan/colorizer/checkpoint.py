@@ -41,21 +41,23 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def upgrade(content: dict[str, Any]) -> None:
-    """Rename the keys of a 0.1 checkpoint's weights in place: its systems held net and codec apart."""
-    state = content["state_dict"]
+    """Rename the weights of a checkpoint of 0.1 in place.
+
+    There a system held `net` and `codec` beside each other, and averaged the net alone.
+    """
+    state, upgraded = content["state_dict"], {}
     if not any(key.startswith("net.") for key in state):
         return
-    if is_classifier(content):
-        content["state_dict"] = {_renamed(key, "net.", MODEL): value for key, value in state.items()}
-        return
-    renamed = {}
     for key, value in state.items():
-        if key.startswith("codec."):
-            renamed[AVERAGE + key] = value
-        renamed[_renamed(key, AVERAGE, f"{AVERAGE}net.")] = value
-    content["state_dict"] = {
-        MODEL + key if key.startswith(("net.", "codec.")) else key: value for key, value in renamed.items()
-    }
+        if is_classifier(content):
+            upgraded[MODEL + key.removeprefix("net.") if key.startswith("net.") else key] = value
+        elif key.startswith(AVERAGE):
+            upgraded[f"{AVERAGE}net.{key.removeprefix(AVERAGE)}"] = value
+        elif key.startswith("codec."):
+            upgraded[MODEL + key] = upgraded[AVERAGE + key] = value
+        else:
+            upgraded[MODEL + key if key.startswith("net.") else key] = value
+    content["state_dict"] = upgraded
 
 
 def is_classifier(content: dict[str, Any]) -> bool:
@@ -125,7 +127,3 @@ def build_colorizer(experiment: DictConfig, size: int, **start: Any) -> Colorize
     codec = config.construct(CODECS, experiment.codec)
     net = config.construct(NETS, experiment.net, channels=codec.channels, **start)
     return Colorizer(net, codec, size)
-
-
-def _renamed(key: str, old: str, new: str) -> str:
-    return new + key.removeprefix(old) if key.startswith(old) else key
