@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from colorgan import config
 from colorgan.colorizer import checkpoint as checkpoints
 from colorgan.errors import UserError
-from colorgan.optim.averaging import make_average
+from colorgan.optim.averaging import ExponentialAverage
 from colorgan.optim.optimizers import make_optimizer, set_hyperparameters
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
@@ -40,7 +40,7 @@ class System(pl.LightningModule):
             raise ValueError(f"optim.clip={experiment.optim.clip}: must be above 0, or null to clip nothing")
         self.automatic_optimization = False
         self.model = model
-        self.ema = make_average(model, ema)
+        self.ema = ExponentialAverage(model, ema)
         self.experiment = experiment
         self.batches_done = 0  # in this epoch
 
