@@ -3,30 +3,49 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from tests.conftest import TINY
 
 SCRIPT = """
-import hashlib, sys, torch
+import hashlib, os, sys, torch
+from pytorch_lightning.callbacks import Timer
 from colorgan import train
 from colorgan.systems.colorization import Colorization
 
 torch.set_num_threads(1)
+clock = Timer.time_elapsed
+
+def time_elapsed(self, stage="train"):  # the clock of the second rank is a minute ahead
+    return clock(self, stage) + 60 * (os.environ.get("LOCAL_RANK", "0") != "0")
 
 def on_train_end(self):
     digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in self.parameters())).hexdigest()
     torch.save(digest, f"rank{self.global_rank}.pt")
 
 Colorization.on_train_end = on_train_end
+Timer.time_elapsed = time_elapsed
 sys.exit(train.main(sys.argv[1:]))
 """
 
 
-def test_two_ranks_agree_and_write_once(tmp_path, request):
+LIMITED = ["trainer.max_time=00:00:10:00"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["optim.schedule=constant"],
+        ["optim.schedule=cosine", *LIMITED],
+        ["system=supervised", "optim.schedule=cosine", *LIMITED],
+    ],
+    ids=" ".join,
+)
+def test_two_ranks_agree_and_write_once(tmp_path, request, settings):
     (tmp_path / "two.py").write_text(SCRIPT)
     experiment = request.config.rootpath / "experiments/gan.yaml"
-    arguments = [*TINY, "trainer.devices=2", "trainer.max_epochs=2", "checkpoint.keep=1", "run_dir=run"]
+    arguments = [*TINY, "trainer.devices=2", "trainer.max_epochs=2", "checkpoint.keep=1", "run_dir=run", *settings]
     command = [sys.executable, "two.py", str(experiment), *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

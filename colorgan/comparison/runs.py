@@ -20,7 +20,7 @@ from colorgan.errors import UserError
 from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
-from colorgan.training.trainer import count_processes
+from colorgan.training.hardware import resolve_hardware
 
 PROBE_SECONDS = 30  # training time of a probe, a run that only measures the speed
 PROBE_BATCHES = 5  # per epoch of a probe
@@ -50,7 +50,7 @@ class Run:
     @property
     def batch(self) -> int:
         """Return the number of pictures per step, over all processes."""
-        full_batch = self.experiment.data.batch_size * count_processes(self.experiment.trainer)
+        full_batch = self.experiment.data.batch_size * resolve_hardware(self.experiment.trainer).processes
         return min(full_batch, build_data(self.experiment).train_count)
 
     def is_complete(self, plan: Plan) -> bool:

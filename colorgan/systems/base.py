@@ -86,6 +86,8 @@ class System(pl.LightningModule):
         epochs = trainer.current_epoch + self.batches_done / trainer.num_training_batches
         timer = next((c for c in trainer.callbacks if isinstance(c, pl.callbacks.Timer)), None)
         time = timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) if timer else 0.0
+        if timer:  # the clocks of ranks differ, and so would their learning rates, and then their weights
+            time = trainer.strategy.broadcast(time)
         return min(1.0, max(epochs / trainer.max_epochs, time))
 
     def step_optimizer(self, name: str, loss: Tensor) -> None:

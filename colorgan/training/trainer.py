@@ -6,7 +6,6 @@ import sys
 import uuid
 import warnings
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -19,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from colorgan import config
 from colorgan.data.building import build_data
 from colorgan.errors import UserError
+from colorgan.systems.base import System
 from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
 from colorgan.training.callbacks import (
@@ -30,6 +30,7 @@ from colorgan.training.callbacks import (
     StopOnNaN,
 )
 from colorgan.training.curves import draw_curves
+from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def fit(
     experiment = with_num_classes(experiment, lambda: len(data.classes), fresh=checkpoint is None)
     system = build(experiment, fresh=checkpoint is None)
     logger = make_logger(experiment, run_id)
-    trainer = make_trainer(experiment, logger, system.monitor_mode())
+    trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
     if override_lr:
@@ -82,13 +83,13 @@ def fit(
     _finish(run_dir, logger)
 
 
-def make_trainer(experiment: DictConfig, logger: WandbLogger | None, mode: Literal["min", "max"]) -> pl.Trainer:
+def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | None) -> pl.Trainer:
     """Make Lightning's Trainer for an experiment.
 
     Args:
         experiment: resolved experiment.
+        system: what it is going to train.
         logger: the W&B logger, or None.
-        mode: whether best.ckpt has the smallest or the largest `checkpoint.monitor`.
 
     Raises:
         UserError: Lightning refuses a setting, or no epoch is validated.
@@ -103,7 +104,7 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, mode: Liter
             run_dir,
             filename="best",
             monitor=experiment.checkpoint.monitor,
-            mode=mode,
+            mode=system.monitor_mode(),
             enable_version_counter=False,
         ),
         # Saves after the one above, so that its checkpoints contain the updated best score: a resumed run then
@@ -114,22 +115,19 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, mode: Liter
         callbacks.append(SaveWandbRunId(logger))
     if sys.stdout.isatty():
         callbacks.append(RichProgressBar(leave=True))
-    distributed = count_processes(settings) > 1
+    hardware = resolve_hardware(settings)
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
-            # Each backward of a GAN step leaves the other network without gradients, which plain DDP refuses.
-            strategy="ddp_find_unused_parameters_true"
-            if distributed and settings.strategy == "auto"
-            else settings.strategy,
-            precision=pick_precision(settings.precision, settings.accelerator),
+            strategy=hardware.strategy(len(system.networks())) if settings.strategy == "auto" else settings.strategy,
+            precision=hardware.precision,
             max_epochs=settings.max_epochs,
             max_time=settings.max_time,
             limit_train_batches=settings.limit_train_batches,
             limit_val_batches=settings.limit_val_batches,
-            sync_batchnorm=distributed and torch.cuda.is_available(),
+            sync_batchnorm=hardware.sync_batchnorm,
             num_sanity_val_steps=0,
             logger=logger or False,
             callbacks=callbacks,
@@ -139,31 +137,6 @@ def make_trainer(experiment: DictConfig, logger: WandbLogger | None, mode: Liter
         )
     except (ValueError, RuntimeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
-
-
-def pick_precision(precision: str, accelerator: str) -> str:
-    """Resolve `auto` to bf16-mixed where the hardware computes fast in bfloat16, to 32-true elsewhere.
-
-    Args:
-        precision: `trainer.precision`; anything but `auto` is returned as it is.
-        accelerator: `trainer.accelerator`.
-    """
-    if precision != "auto":
-        return precision
-    if accelerator != "cpu" and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu.get_capabilities().get("amx_bf16", False)  # bfloat16 of AVX-512 is slower than float32
-    return "bf16-mixed" if fast else "32-true"
-
-
-def count_processes(settings: DictConfig) -> int:
-    """Return the number of processes of a run, over all nodes, by its `trainer` settings."""
-    if settings.accelerator != "cpu" and torch.cuda.is_available():
-        devices = torch.cuda.device_count() if settings.devices in ("auto", -1, "-1") else settings.devices
-    else:
-        devices = 1 if settings.devices == "auto" else settings.devices
-    return settings.num_nodes * (int(devices) if str(devices).isdigit() else len(str(devices).split(",")))
 
 
 def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | None:

@@ -1,0 +1,64 @@
+"""Which hardware a run uses: every question about it is answered from the accelerator that the run really has."""
+
+from dataclasses import dataclass
+
+import torch
+from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The hardware of a run.
+
+    Args:
+        accelerator: "cuda", "mps", "cpu", or another that Lightning knows.
+        processes: number of processes over all nodes, one for each device.
+        precision: of Lightning's Trainer.
+    """
+
+    accelerator: str
+    processes: int
+    precision: str
+
+    @property
+    def sync_batchnorm(self) -> bool:
+        """Whether batch statistics are shared between processes, which torch can do on CUDA alone."""
+        return self.accelerator == "cuda" and self.processes > 1
+
+    def strategy(self, networks: int) -> str:
+        """Return Lightning's strategy for a system that trains so many networks.
+
+        Each backward of a GAN step leaves the other network without gradients, which plain DDP refuses; to search for
+        such parameters in every step of a single network would be for nothing.
+        """
+        if self.processes == 1:
+            return "auto"
+        return "ddp" if networks == 1 else "ddp_find_unused_parameters_true"
+
+
+def resolve_hardware(settings: DictConfig) -> Hardware:
+    """Return what the `trainer` settings of an experiment mean on this machine.
+
+    `trainer.precision=auto` is bf16-mixed where the accelerator computes fast in bfloat16, else 32-true.
+    """
+    accelerator = settings.accelerator
+    if accelerator in ("auto", "gpu"):
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if _is_fast_in_bfloat16(accelerator) else "32-true"
+    return Hardware(accelerator, settings.num_nodes * _count_devices(settings.devices, accelerator), precision)
+
+
+def _is_fast_in_bfloat16(accelerator: str) -> bool:
+    if accelerator == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # The bfloat16 of AVX-512 is slower than float32.
+    return accelerator == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def _count_devices(devices: int | str | list[int], accelerator: str) -> int:
+    """Count the devices of one node, given as Lightning takes them: a number, "auto", -1, or a list of indices."""
+    if devices in ("auto", -1, "-1"):
+        return torch.cuda.device_count() if accelerator == "cuda" else 1
+    return int(devices) if str(devices).isdigit() else len(str(devices).split(","))
