@@ -2,13 +2,16 @@
 
 import json
 import pickle
+import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import datasets
 
 from colorgan.data.building import DATASETS
 from colorgan.data.dataset import ImageDataset
@@ -231,3 +234,24 @@ def test_defaults_are_what_a_yaml_file_can_say():
         parameters = signature(source).parameters
         assert list(parameters)[:2] == ["root", "train"]
         json.dumps([p.default for p in list(parameters.values())[2:]])
+
+
+def test_one_process_downloads_a_public_set_while_the_others_wait(tmp_path, monkeypatch):
+    downloads, inside = [], []
+
+    class Nette:
+        classes, _samples = [("tench",)], []
+
+        def __init__(self, root, split, edition, download):
+            inside.append(1)
+            assert len(inside) == 1
+            if download:
+                time.sleep(0.2)
+                (root / "imagenette2-320").mkdir()  # raises if another has made it
+                downloads.append(split)
+            inside.pop()
+
+    monkeypatch.setattr(datasets, "Imagenette", Nette)
+    with ThreadPoolExecutor(4) as pool:
+        sets = list(pool.map(lambda _: DATASETS["imagenette"](tmp_path, train=True), range(4)))
+    assert (len(sets), downloads) == (4, ["train"])

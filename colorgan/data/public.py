@@ -1,12 +1,15 @@
 """Public datasets through torchvision, which downloads them to `root` if there is a network."""
 
 import difflib
+import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 from torchvision import datasets
 
@@ -98,9 +101,11 @@ class Imagenette(FileSource):
         root = require_root(root, "the folder that holds Imagenette, or to download it to")
         folder = "imagenette2" if edition == "full" else f"imagenette2-{edition.removesuffix('px')}"
         split = "train" if train else "val"
-        download = not (root / folder).exists()
         nette = _construct(
-            "imagenette", root, f"{folder}/", lambda: datasets.Imagenette(root, split, edition, download=download)
+            "imagenette",
+            root,
+            f"{folder}/",
+            lambda: datasets.Imagenette(root, split, edition, download=not (root / folder).exists()),
         )
         names = [str(Path(file).relative_to(root)) for file, _ in nette._samples]
         super().__init__(root, names, [synonyms[0] for synonyms in nette.classes])
@@ -162,13 +167,24 @@ def _construct(name: str, root: Path, files: str, constructor: Callable[[], Any]
         UserError: one line in place of any exception of `constructor`.
     """
     try:
-        return constructor()
+        with _lock(root):
+            return constructor()
     except Exception as error:  # torchvision passes on those of the network, the disk and truncated archives
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
             f"data.name={name}: not complete in {root}, and it could not be downloaded ({reason}); "
             f"without a network, put {files} there"
         ) from error
+
+
+def _lock(root: Path) -> AbstractContextManager[Any]:
+    """Return a lock of a dataset's folder: one process of a run downloads, and the others then find its files.
+
+    A folder that cannot be written to needs none.
+    """
+    with suppress(OSError):
+        root.mkdir(parents=True, exist_ok=True)
+    return FileLock(root / ".colorgan.lock") if os.access(root, os.W_OK) else nullcontext()
 
 
 def _match_classes(names: list[str], patterns: list[str]) -> list[str]:
