@@ -18,14 +18,17 @@ MAX_ASPECT = 16  # color is predicted on at most this many times the short side,
 
 @dataclass
 class Conditions:
-    """What a colorizer is given to predict color from; a further condition, as color hints, becomes a field here."""
+    """The inputs of a colorizer. To condition on something else, such as color hints and their mask, add a field."""
 
     L: Tensor  # (B, 1, H, W) in [0, 100]
-    embedding: Tensor | None = None  # (B, F), of an EmbeddingNet, where it is cached
+    embedding: Tensor | None = None  # (B, F), cached, for an EmbeddingNet; None: the net computes it
 
 
 class Colorizer(nn.Module):
     """A net and a codec that color gray pictures.
+
+    `colorize` takes and returns pictures of any type and calls `paint`, which colors tensors at their full size.
+    `forward` maps L to ab at the size of L. Both get their color from `predict`: `run_net`, then the codec.
 
     Args:
         net: maps L to an output.
@@ -53,7 +56,7 @@ class Colorizer(nn.Module):
             out: what `run_net` returned for these conditions, where a training step has it already.
 
         Returns:
-            ab (B, 2, h, w) in Lab units, float32, at the resolution of the codec.
+            ab in Lab units, float32: (B, 2, h, w) as the output of the net, or (B, 2, H, W) from codecs that upsample.
         """
         out = self.run_net(conditions) if out is None else out
         return self.codec.decode(out, conditions.L)
@@ -90,9 +93,9 @@ class Colorizer(nn.Module):
         for shape, members in groups.items():
             small = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
             predicted = self.predict(Conditions(small))
-            small = F.interpolate(small, predicted.shape[-2:], mode="area")
+            guide = F.interpolate(small, predicted.shape[-2:], mode="area")  # L at the size of the predicted color
             for k, i in enumerate(members):
-                ab = UPSAMPLERS[upsample](predicted[k, None], small[k, None], lightness[i])
+                ab = UPSAMPLERS[upsample](predicted[k, None], guide[k, None], lightness[i])
                 painted[i] = by_rows(lambda L, ab: join(L, saturation * ab), lightness[i], ab)[0].cpu()
         return [painted[i] for i in range(len(pictures))]
 

@@ -1,4 +1,4 @@
-"""The nets, by the names that experiments use; they map lightness to the input of a codec."""
+"""The nets, by the names that experiments use; they map lightness to an output, which a codec decodes to color."""
 
 from colorgan.nets.fusion import Fusion
 from colorgan.nets.hypercolumn import Hypercolumn

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 
 class Net(nn.Module, ABC):
-    """A network that maps lightness to the input of a codec.
+    """A network that maps lightness to an output, which a codec decodes to color.
 
-    The constructor takes `channels`, the number of output channels that the codec needs, and further arguments, whose
-    names, annotations and defaults define the keys of `net:` in an experiment.
+    The constructor takes `channels`, the number of output channels that the codec needs (`build_colorizer` passes it).
+    Each further argument is a key of `net:` in an experiment, with its annotation as type and its default as default.
     """
 
     @abstractmethod
     def forward(self, L: Tensor) -> Tensor:
-        """Map lightness to the input of a codec.
+        """Map lightness to an output, which a codec decodes to color.
 
         Args:
             L: (B, 1, H, W) in [0, 100], of any height and width.

@@ -71,12 +71,13 @@ class Adversarial(Colorization):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         L, ab = split(batch["rgb"])
         conditions = self.conditions(L, batch)
-        out, fake = self.generate(conditions)
-        self.step_discriminator(self.discriminator_input(L, ab), [features.detach() for features in fake])
+        out, fake_features = self.generate(conditions)
+        real_features = self.discriminator_input(L, ab)
+        self.step_discriminator(real_features, [features.detach() for features in fake_features])
         for step in range(self.generator_steps):
             if step:
-                out, fake = self.generate(conditions)
-            self.step_generator(L, ab, out, fake)
+                out, fake_features = self.generate(conditions)
+            self.step_generator(L, ab, out, fake_features)
 
     def generate(self, conditions: Conditions) -> tuple[Tensor, list[Tensor]]:
         """Run the net; return its output, and the input features of the discriminator for the decoded color."""
