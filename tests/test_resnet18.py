@@ -1,4 +1,4 @@
-"""The layers of the CNN of source 001, beside what tests/test_nets.py asks of every net."""
+"""The layers of the CNN of Melas-Kyriazi and Han, beside what tests/test_nets.py asks of every net."""
 
 import pytest
 import timm

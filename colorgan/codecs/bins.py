@@ -31,7 +31,7 @@ class Bins(Distribution):
         sigma: float = 5.0,  # of the Gaussian of the soft encoding, in Lab units
         rebalance: float = 0.5,  # lambda of equation 4, the weight of the uniform distribution; 1: no rebalancing
         prior: str | None = None,  # a file of `python -m colorgan.prior`; default: measured when training starts
-        near_gray: float = 5.0,  # pictures in which no |a| or |b| is larger get no gradient
+        near_gray: float = 5.0,  # pictures whose |a| and |b| are nowhere larger get no gradient
         decoding: Literal["annealed", "mean", "mode", "sample"] = "annealed",
         temperature: float = TEMPERATURE,  # of the annealed mean (equation 5)
     ):
@@ -103,7 +103,7 @@ class Bins(Distribution):
         colorful = (target.abs() > self.near_gray).flatten(1).any(dim=1)
         weights = self.class_weights()[index[:, 0]] * colorful[:, None, None]
         weighted = (entropy * weights).mean()
-        return weighted + (entropy.mean() - weighted).detach()
+        return weighted + (entropy.mean() - weighted).detach()  # plain entropy as value, weighted one as gradient
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
         """Decode logits (B, 313, h, w) to ab (B, 2, h, w) in Lab units, float32."""

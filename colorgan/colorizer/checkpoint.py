@@ -14,8 +14,8 @@ from colorgan.errors import UserError
 from colorgan.nets import NETS
 from colorgan.packaged import released
 
-AVERAGE = "ema.module."  # where a training checkpoint holds the averaged model, and
-MODEL = "model."  # the model itself
+AVERAGE = "ema.module."  # prefix of the averaged model in a state_dict
+MODEL = "model."  # prefix of the trained model; a released checkpoint has no other
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def read(path: str | Path) -> dict[str, Any]:
 def upgrade(content: dict[str, Any]) -> None:
     """Rename the weights of a checkpoint of 0.1 in place.
 
-    There a system held `net` and `codec` beside each other, and averaged the net alone.
+    In 0.1 a system held `net` and `codec` beside each other, and averaged the net alone.
     """
     state, upgraded = content["state_dict"], {}
     if not any(key.startswith("net.") for key in state):
@@ -107,7 +107,7 @@ def colorizer_of(content: dict[str, Any], path: str | Path) -> Colorizer:
 
 
 def averaged_weights(content: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the state of the averaged model of a checkpoint, or of its only one."""
+    """Return the state of the averaged model, or of the model itself where a checkpoint has no average."""
     state = content["state_dict"]
     prefix = AVERAGE if any(key.startswith(AVERAGE) for key in state) else MODEL
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
@@ -119,7 +119,7 @@ def build_colorizer(experiment: DictConfig, size: int, **start: Any) -> Colorize
     Args:
         experiment: with the resolved nodes `net` and `codec`.
         size: short side in pixels at which color is predicted.
-        start: what a net with a body starts from, where it is not what the node says: `pretrained`, `weights`.
+        start: overrides of `pretrained` and `weights` of a net with a body.
 
     Raises:
         UserError: values that do not go together; weights that cannot be had.

@@ -21,7 +21,7 @@ Paint = Callable[[list[Tensor]], list[Tensor]]
 
 
 def color_files(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[UserError | None]:
-    """Color and write photographs; yield for each None, or what went wrong.
+    """Color and write photographs; yield None or the error of each, not in the order of `jobs`.
 
     Args:
         paint: as `Colorizer.paint`.

@@ -15,8 +15,8 @@ from colorgan.systems.colorization import Colorization
 class Adversarial(Colorization):
     """Conditional GAN of Nazeri, Ng and Ebrahimi 2018, section 3.1.
 
-    The generator minimizes the adversarial loss + `color_weight` times the codec's color loss. Source 001 adds MSE as
-    color loss, one-sided label smoothing and a learning rate that drops on a plateau.
+    The generator minimizes the adversarial loss + `color_weight` times the codec's color loss. Zhou and Zhou (Automatic
+    Colorization) use MSE as color loss, one-sided label smoothing and a learning rate that drops on a plateau.
 
     Args:
         colorizer: the generator, with a differentiable codec.
