@@ -53,3 +53,26 @@ def test_two_ranks_agree_and_write_once(tmp_path, request, settings):
     assert first == second
     left = sorted(path.name for path in (tmp_path / "run").glob("*.ckpt"))
     assert left == ["best.ckpt", "epoch=001.ckpt", "last.ckpt"]
+
+
+def test_ranks_that_come_apart_stop_in_one_line(tmp_path, request):
+    apart = """
+from colorgan.systems.supervised import Supervised
+
+step = Supervised.training_step
+
+def training_step(self, batch, batch_idx):
+    step(self, batch, batch_idx)
+    if self.global_rank and batch_idx == 1:
+        self.model.net.head.bias.data.add_(1e-6)
+
+Supervised.training_step = training_step
+"""
+    (tmp_path / "two.py").write_text(SCRIPT.replace("torch.set_num_threads(1)", f"torch.set_num_threads(1){apart}"))
+    experiment = request.config.rootpath / "experiments/gan.yaml"
+    settings = ["system=supervised", "trainer.devices=2", "trainer.compare_ranks=2", "run_dir=run"]
+    command = [sys.executable, "two.py", str(experiment), *TINY, *settings]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert "epoch 0, batch 1: the processes have come apart, first in model.net.head.bias" in done.stderr
+    assert "Traceback" not in done.stderr

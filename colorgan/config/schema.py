@@ -33,6 +33,7 @@ class Trainer:
     max_time: str | None = None  # DD:HH:MM:SS
     limit_train_batches: int | float = 1.0
     limit_val_batches: int | float = 1.0
+    compare_ranks: int = 0  # batches between two checks that all processes hold the same weights; 0: none
 
 
 @dataclass

@@ -32,6 +32,7 @@ from colorgan.training.callbacks import (
 from colorgan.training.curves import draw_curves
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
+from colorgan.training.ranks import CompareRanks
 
 log = logging.getLogger(__name__)
 INITIALIZATION_IMAGES = 1000  # number of training images for data-dependent initialization
@@ -113,6 +114,8 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
     ]
     if logger:
         callbacks.append(SaveWandbRunId(logger))
+    if settings.compare_ranks:
+        callbacks.append(CompareRanks(settings.compare_ranks))
     if sys.stdout.isatty():
         callbacks.append(RichProgressBar(leave=True))
     hardware = resolve_hardware(settings)
