@@ -12,6 +12,7 @@ from colorgan.colorizer.colorizer import Colorizer, Conditions
 from colorgan.nets.base import EmbeddingNet
 from colorgan.nets.unet import UNet
 from colorgan.systems import SYSTEMS, TABLES
+from colorgan.systems.adversarial import Part
 from tests.probing import gray
 
 
@@ -48,7 +49,7 @@ def test_what_predict_returns_is_what_the_discriminator_gets(orange):
 
     experiment = config.load("experiments/gan.yaml", [], TABLES)
     system = SYSTEMS["adversarial"](orange, Recorder(), experiment)
-    system.generate(Conditions(gray(2)))
+    system.generate(Part(1.0, gray(2), torch.zeros(2, 2, *gray(2).shape[-2:]), Conditions(gray(2))))
     assert got[0][:, 1:].flatten(2).unique(dim=2).flatten().tolist() == [30.0, 60.0] * 2
 
 

@@ -1,78 +1,175 @@
-"""Two processes on the CPU, as torchrun or Lightning start them on several GPUs."""
+"""Two processes on the CPU, as torchrun starts them on several GPUs.
 
+Starting a pair takes ten seconds, so one pair trains all settings, one after the other.
+"""
+
+import json
+import os
+import socket
 import subprocess
 import sys
 
 import pytest
-import torch
 
 from tests.conftest import TINY
 
 SCRIPT = """
-import hashlib, os, sys, torch
+import hashlib, json, os, sys, torch
+from pathlib import Path
 from pytorch_lightning.callbacks import Timer
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from colorgan import train
-from colorgan.systems.colorization import Colorization
+from colorgan.data.module import PhotographDataModule
+from colorgan.systems.base import System
+from colorgan.training import trainer
 
 torch.set_num_threads(1)
-clock = Timer.time_elapsed
+rank = int(os.environ["RANK"])
+clock, end, wrapped = Timer.time_elapsed, System.on_train_batch_end, System.replicate
+batches = PhotographDataModule.sample_train_batches
+seen = {}
 
 def time_elapsed(self, stage="train"):  # the clock of the second rank is a minute ahead
-    return clock(self, stage) + 60 * (os.environ.get("LOCAL_RANK", "0") != "0")
+    return clock(self, stage) + 60 * rank
+
+def replicate(self, wrap):
+    def hook(group, bucket):
+        seen["reduced"] += bucket.buffer().numel()
+        return allreduce_hook(group, bucket)
+
+    wrapped(self, wrap)
+    for replica in self._replicas.values():
+        replica.register_comm_hook(None, hook)
+    trained = {name: [p for p in net.parameters() if p.requires_grad] for name, (net, _) in self.networks().items()}
+    seen.update(reduced=0, batches=0, sizes={name: sum(p.numel() for p in ps) for name, ps in trained.items()})
+
+def on_train_batch_end(self, *args):
+    seen["batches"] += 1
+    end(self, *args)
 
 def on_train_end(self):
-    digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in self.parameters())).hexdigest()
-    torch.save(digest, f"rank{self.global_rank}.pt")
+    state = b"".join(value.numpy().tobytes() for value in self.state_dict().values())
+    seen["digest"] = hashlib.sha256(state).hexdigest()
 
-Colorization.on_train_end = on_train_end
+def sample_train_batches(self, n):
+    seen["initialized"] = True
+    return batches(self, n)
+
+for name in ("replicate", "on_train_batch_end", "on_train_end"):
+    setattr(System, name, globals()[name])
+PhotographDataModule.sample_train_batches = sample_train_batches
+trainer.draw_curves = lambda rows, path: None
 Timer.time_elapsed = time_elapsed
-sys.exit(train.main(sys.argv[1:]))
+results = []
+for arguments in json.loads(Path("runs.json").read_text()):
+    seen.clear()
+    code = train.main(arguments)
+    results.append({"code": code, **seen})
+    Path(f"results{rank}.json").write_text(json.dumps(results))
 """
-
-
 LIMITED = ["trainer.max_time=00:00:10:00"]
+ACCUMULATED = ["optim.accumulate=2"]
+SCHEDULES = ("constant", "step", "exponential", "linear", "cosine", "plateau")
+RUNS = {
+    **{
+        " ".join([system, schedule, *limit]): [f"system={system}", f"optim.schedule={schedule}", *limit]
+        for system in ("adversarial", "supervised")
+        for schedule in SCHEDULES
+        for limit in ([], LIMITED)
+    },
+    "steps of the generator": ["system.generator_steps=2"],
+    "accumulated": ACCUMULATED,
+    "accumulated supervised": ["system=supervised", *ACCUMULATED],
+    "sparse": ["system=supervised", "net=hypercolumn", "codec=histograms", "pretrained=false", "net.width=4"],
+    "scenes": ["system=supervised", "system.scene_weight=0.1", "net=iizuka", "net.width=4", "net.global_size=32"],
+    "prior": ["system=supervised", "net=zhang", "codec=bins", "net.width=4"],
+    "frozen body": ["system=supervised", "net=koala", "pretrained=false", "net.body=resnet10t", "net.body_size=32"],
+    "classifier": ["system=classifier", "pretrained=false", "system.body=resnet10t", "checkpoint.monitor=val/loss"],
+    "muon": ["optim.optimizer=muon"],
+    "three pictures": ["data.crops=3"],
+    "uneven": ["data.crops=13", "trainer.limit_train_batches=1.0"],
+    "two epochs": ["trainer.max_epochs=2"],
+    "resumed": ["--resume", "trainer.max_epochs=2", "run_dir=run0"],
+}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        ["optim.schedule=constant"],
-        ["optim.schedule=cosine", *LIMITED],
-        ["system=supervised", "optim.schedule=cosine", *LIMITED],
-    ],
-    ids=" ".join,
-)
-def test_two_ranks_agree_and_write_once(tmp_path, request, settings):
-    (tmp_path / "two.py").write_text(SCRIPT)
-    experiment = request.config.rootpath / "experiments/gan.yaml"
-    arguments = [*TINY, "trainer.devices=2", "trainer.max_epochs=2", "checkpoint.keep=1", "run_dir=run", *settings]
-    command = [sys.executable, "two.py", str(experiment), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
-    assert first == second
-    left = sorted(path.name for path in (tmp_path / "run").glob("*.ckpt"))
+def start_pair(folder, runs, script=SCRIPT):
+    """Run a list of arguments of colorgan.train in two processes; return the output of both."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    (folder / "two.py").write_text(script)
+    (folder / "runs.json").write_text(json.dumps(runs))
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    elastic = {"TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "two.py"],
+            cwd=folder,
+            env={**os.environ, **world, **elastic, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    return [process.communicate(timeout=600)[1] for process in processes]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, request):
+    """The results of both ranks for each of RUNS, and the folder of the runs."""
+    folder = tmp_path_factory.mktemp("pair")
+    experiment = str(request.config.rootpath / "experiments/gan.yaml")
+    more = ["trainer.devices=2", "checkpoint.keep=1"]
+    runs = [[experiment, *TINY, *more, f"run_dir=run{i}", *run] for i, run in enumerate(RUNS.values())]
+    errors = start_pair(folder, runs)
+    ranks = [json.loads((folder / f"results{rank}.json").read_text()) for rank in (0, 1)]
+    assert [len(rank) for rank in ranks] == [len(runs)] * 2, errors
+    return {name: (first, second) for name, first, second in zip(RUNS, *ranks, strict=True)}, folder
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_two_ranks_end_with_the_same_state(pair, name):
+    first, second = pair[0][name]
+    assert first["code"] == second["code"] == 0
+    assert first["digest"] == second["digest"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_gradient_is_reduced_once_a_step(pair, name):
+    (first, _) = pair[0][name]
+    steps = {"generator": 2 if name == "steps of the generator" else 1}
+    assert first["reduced"] == first["batches"] * sum(steps.get(net, 1) * n for net, n in first["sizes"].items())
+
+
+def test_one_rank_reads_the_pictures_of_the_initialization(pair):
+    first, second = pair[0]["prior"]
+    assert "initialized" in first and "initialized" not in second
+
+
+def test_a_resumed_pair_ends_as_one_that_never_stopped(pair):
+    assert pair[0]["resumed"][0]["digest"] == pair[0]["two epochs"][0]["digest"]
+
+
+def test_one_rank_writes(pair):
+    run = pair[1] / f"run{list(RUNS).index('two epochs')}"
+    left = sorted(path.name for path in run.glob("*.ckpt"))
     assert left == ["best.ckpt", "epoch=001.ckpt", "last.ckpt"]
 
 
-def test_ranks_that_come_apart_stop_in_one_line(tmp_path, request):
-    apart = """
-from colorgan.systems.supervised import Supervised
-
-step = Supervised.training_step
-
-def training_step(self, batch, batch_idx):
-    step(self, batch, batch_idx)
-    if self.global_rank and batch_idx == 1:
-        self.model.net.head.bias.data.add_(1e-6)
-
-Supervised.training_step = training_step
+APART = """
+    for p in self.model.net.parameters():
+        p.data.add_(1e-6 * rank)
 """
-    (tmp_path / "two.py").write_text(SCRIPT.replace("torch.set_num_threads(1)", f"torch.set_num_threads(1){apart}"))
-    experiment = request.config.rootpath / "experiments/gan.yaml"
-    settings = ["system=supervised", "trainer.devices=2", "trainer.compare_ranks=2", "run_dir=run"]
-    command = [sys.executable, "two.py", str(experiment), *TINY, *settings]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2
-    assert "epoch 0, batch 1: the processes have come apart, first in model.net.head.bias" in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_ranks_that_come_apart_stop_in_one_line(tmp_path, request):
+    experiment = str(request.config.rootpath / "experiments/gan.yaml")
+    run = [experiment, *TINY, "system=supervised", "trainer.devices=2", "trainer.compare_ranks=1", "run_dir=run"]
+    script = SCRIPT.replace('    seen["batches"] += 1\n', APART)
+    assert script != SCRIPT
+    errors = start_pair(tmp_path, [run], script)
+    assert [json.loads((tmp_path / f"results{rank}.json").read_text())[0]["code"] for rank in (0, 1)] == [2, 2]
+    assert "epoch 0, batch 1: the processes have come apart, first in model.net." in errors[0]
+    assert "Traceback" not in errors[0]

@@ -5,6 +5,7 @@ import torch
 
 from colorgan.config.schema import Trainer
 from colorgan.training.hardware import resolve_hardware
+from colorgan.training.strategy import NetworkDDP
 
 
 @pytest.fixture
@@ -61,10 +62,7 @@ def test_a_precision_that_is_named_is_taken(machine):
     assert resolve_hardware(Trainer(precision="32-true")).precision == "32-true"
 
 
-@pytest.mark.parametrize(
-    ("processes", "networks", "strategy"),
-    [(1, 1, "auto"), (1, 2, "auto"), (2, 1, "ddp"), (2, 2, "ddp_find_unused_parameters_true")],
-)
-def test_only_a_gan_searches_for_unused_parameters(machine, processes, networks, strategy):
+def test_several_processes_wrap_each_network(machine):
     machine()
-    assert resolve_hardware(Trainer(accelerator="cpu", devices=processes)).strategy(networks) == strategy
+    one, two = (resolve_hardware(Trainer(accelerator="cpu", devices=devices)).strategy for devices in (1, 2))
+    assert one == "auto" and isinstance(two, NetworkDDP)

@@ -49,7 +49,7 @@ def test_a_system_learns_eight_photographs(name, mixed):
     model.optimizers = lambda: optimizers
     model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
-    model.log_train = lambda values: None
+    model.log_train = lambda values, share=1.0: None
     batch = photographs()
     model.initialize(iter([batch]))
     for step in range(STEPS):

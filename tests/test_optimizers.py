@@ -7,7 +7,7 @@ from colorgan.colorizer import checkpoint
 from colorgan.config.schema import Optim
 from colorgan.errors import UserError
 from colorgan.optim.muon import Muon
-from colorgan.optim.optimizers import make_optimizer, set_hyperparameters
+from colorgan.optim.optimizers import make_optimizer, restore_settings
 from colorgan.optim.schedules import make_schedule
 
 
@@ -40,8 +40,10 @@ def test_a_nonsense_value_is_one_line(wrong):
 
 
 def test_the_experiments_settings_win_over_restored_ones():
-    optimizer = make_optimizer(nn.Linear(2, 2), optim(optimizer="sgd", momentum=0.1), 1.0)
-    set_hyperparameters(optimizer, optim(optimizer="sgd", momentum=0.7, weight_decay=0.2, lr=9.0))
+    net = nn.Linear(2, 2)
+    optimizer = make_optimizer(net, optim(optimizer="sgd", momentum=0.1), 1.0)
+    fresh = make_optimizer(net, optim(optimizer="sgd", momentum=0.7, weight_decay=0.2, lr=9.0), 1.0)
+    restore_settings(optimizer, fresh)
     group = optimizer.param_groups[0]
     assert (group["momentum"], group["weight_decay"], group["lr"]) == (0.7, 0.2, 2e-4)
 

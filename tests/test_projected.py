@@ -93,7 +93,7 @@ def test_training_changes_the_critics_and_never_the_body():
     model.optimizers = lambda: optimizers
     model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
-    model.log_train = lambda values: None
+    model.log_train = lambda values, share=1.0: None
     before = {name: value.clone() for name, value in model.discriminator.state_dict().items()}
     for step in range(2):
         model.training_step({"rgb": torch.rand(2, 3, 32, 32)}, step)

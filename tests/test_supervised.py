@@ -66,7 +66,7 @@ def test_any_net_takes_any_codec_in_any_system(net, codec, system):
     model._trainer = SimpleNamespace(optimizers=optimizers)
     model.manual_backward = lambda loss: loss.backward()
     logged = {}
-    model.log_train = logged.update
+    model.log_train = lambda values, share=1.0: logged.update(values)
     batch = {"rgb": torch.rand(2, 3, 32, 32), "label": torch.tensor([0, 1]), "index": torch.tensor([0, 1])}
     model.initialize(iter([batch]))
     model.training_step(batch, 0)

@@ -5,7 +5,6 @@ import torch
 
 from colorgan import config
 from colorgan.color import split
-from colorgan.colorizer.colorizer import Conditions
 from colorgan.errors import UserError
 from colorgan.losses import ADVERSARIAL
 from colorgan.systems import SYSTEMS, TABLES
@@ -24,7 +23,7 @@ def system():
         model.optimizers = lambda: optimizers
         model._trainer = SimpleNamespace(optimizers=optimizers)
         model.manual_backward = lambda loss: loss.backward()
-        model.log_train = lambda values: None
+        model.log_train = lambda values, share=1.0: None
         return model
 
     return make
@@ -44,19 +43,19 @@ def same(before, module):
 
 def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
     model = system()
-    L, ab = split(batch()["rgb"])
+    part = model.make_part(batch(), 1.0)
     generator, discriminator = weights(model.model), weights(model.discriminator)
-    _, fake = model.generate(Conditions(L))
-    model.step_discriminator(model.discriminator_input(L, ab), [features.detach() for features in fake])
+    fake = [features.detach() for features in model.generate(part).features]
+    model.step_discriminator([part], [fake])
     assert same(generator, model.model)
     assert not same(discriminator, model.discriminator)
 
 
 def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
     model = system()
-    L, ab = split(batch()["rgb"])
+    part = model.make_part(batch(), 1.0)
     generator, discriminator = weights(model.model), weights(model.discriminator)
-    model.step_generator(L, ab, *model.generate(Conditions(L)))
+    model.step_generator([part], [model.generate(part)])
     assert not same(generator, model.model)
     assert same(discriminator, model.discriminator)
     assert all(parameter.grad is None for parameter in model.discriminator.parameters())

@@ -33,6 +33,13 @@ class Trainer:
     max_time: str | None = None  # DD:HH:MM:SS
     limit_train_batches: int | float = 1.0
     limit_val_batches: int | float = 1.0
+    check_val_every_n_epoch: int = 1  # epochs between two validations
+    log_every_n_steps: int = 50  # batches between two logged steps
+    compile: str | None = None  # backend of torch.compile for the networks, such as inductor; null: not compiled
+    benchmark: bool | None = None  # let cuDNN choose algorithms by trying them; null: as Lightning decides
+    deterministic: bool = False  # the same sums on every run of a machine; slower on CUDA
+    detect_anomaly: bool = False  # stop at the operation whose gradient is NaN; slow
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None  # Lightning's; prints where the time goes
     compare_ranks: int = 0  # batches between two checks that all processes hold the same weights; 0: none
 
 
@@ -40,13 +47,17 @@ class Trainer:
 class Optim:
     """Optimizer and learning-rate schedule."""
 
-    optimizer: Literal["adam", "sgd", "adadelta", "muon"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "adadelta", "muon"] = "adam"
     lr: float = 2e-4
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam, which Muon uses for parameters other than matrices
     momentum: float = 0.9  # of SGD and Muon
     weight_decay: float = 0.0
+    decay_all: bool = True  # false: no weight decay of biases and of the weights of normalization layers
+    layer_decay: float = 1.0  # rate of each layer of a classifier as a multiple of that of the next one
+    accumulate: int = 1  # parts of a batch that are computed one after the other, which needs less memory
     clip: float | None = None  # maximum gradient norm of each network; null: no clipping
     schedule: Literal["constant", "step", "exponential", "linear", "cosine", "plateau"] = "constant"
+    warmup: int = 0  # batches over which the rate rises from 0; not for plateau
     factor: float = 0.1  # multiplies the rate: every `every` batches (exponential, step), or at a plateau
     every: int = 500_000  # number of batches for one `factor`: gradually (exponential) or at once (step)
     fall: float = 0.4  # linear: share of the run, at its end, over which the rate falls to 0

@@ -33,6 +33,8 @@ def make_schedule(
         raise UserError(f"optim.every={optim.every}: at least one batch")
     if optim.schedule == "linear" and not 0 < optim.fall <= 1:
         raise UserError(f"optim.fall={optim.fall}: a share of the run above 0, and at most 1")
+    if optim.warmup < 0 or (optim.warmup and optim.schedule == "plateau"):
+        raise UserError(f"optim.warmup={optim.warmup}: 0 or more batches, and 0 for optim.schedule=plateau")
     if optim.schedule == "plateau":
         return ReduceLROnPlateau(optimizer, mode=direction, factor=optim.factor, patience=optim.patience)
     factors = {
@@ -42,7 +44,8 @@ def make_schedule(
         "linear": lambda batches: min(1.0, (1 - progress()) / optim.fall),
         "cosine": lambda batches: (1 + math.cos(math.pi * progress())) / 2,
     }
-    return LambdaLR(optimizer, factors[optim.schedule])
+    factor = factors[optim.schedule]
+    return LambdaLR(optimizer, lambda batches: min(1.0, (batches + 1) / (optim.warmup + 1)) * factor(batches))
 
 
 def set_initial_lr(schedule: LRScheduler, lr: float) -> None:
@@ -52,9 +55,10 @@ def set_initial_lr(schedule: LRScheduler, lr: float) -> None:
         schedule: of `make_schedule`; it and its optimizer are changed in place.
         lr: the new initial learning rate.
     """
-    for group in schedule.optimizer.param_groups:
-        group["lr"] = group["initial_lr"] = lr
+    groups = schedule.optimizer.param_groups
+    for group in groups:
+        group["lr"] = group["initial_lr"] = lr * group.get("lr_scale", 1.0)  # of layer-wise rates
     if isinstance(schedule, LambdaLR):
-        schedule.base_lrs = [lr] * len(schedule.base_lrs)
-        for group, factor in zip(schedule.optimizer.param_groups, schedule.lr_lambdas, strict=True):
-            group["lr"] = lr * factor(schedule.last_epoch)
+        schedule.base_lrs = [group["initial_lr"] for group in groups]
+        for group, factor in zip(groups, schedule.lr_lambdas, strict=True):
+            group["lr"] = group["initial_lr"] * factor(schedule.last_epoch)

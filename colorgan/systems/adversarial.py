@@ -1,5 +1,7 @@
 """Training as a conditional GAN, whose discriminator sees lightness and color together."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -10,6 +12,24 @@ from colorgan.color import split
 from colorgan.colorizer.colorizer import Colorizer, Conditions, resize_color
 from colorgan.losses import ADVERSARIAL
 from colorgan.systems.colorization import Colorization
+
+
+@dataclass
+class Part:
+    """A part of a batch: its `share` of it, L (B, 1, H, W), ab (B, 2, H, W) and what the net is given."""
+
+    share: float
+    L: Tensor
+    ab: Tensor
+    conditions: Conditions
+
+
+@dataclass
+class Generated:
+    """What the generator makes of a part: the output of the net, and the discriminator's features of its color."""
+
+    out: Tensor
+    features: list[Tensor]
 
 
 class Adversarial(Colorization):
@@ -69,58 +89,79 @@ class Adversarial(Colorization):
         return super().networks() | {"discriminator": (self.discriminator, self.discriminator_lr)}
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        L, ab = split(batch["rgb"])
-        conditions = self.conditions(L, batch)
-        out, fake_features = self.generate(conditions)
-        real_features = self.discriminator_input(L, ab)
-        self.step_discriminator(real_features, [features.detach() for features in fake_features])
+        parts = [self.make_part(*part) for part in self.split_batch(batch)]
+        # One pass of the generator serves the discriminator and the generator's first step. The graphs of several
+        # parts would need the memory of the whole batch, so these make their passes anew.
+        single = len(parts) == 1
+        with torch.set_grad_enabled(single):
+            generated = [self.generate(part) for part in parts]
+        self.step_discriminator(parts, [[x.detach() for x in made.features] for made in generated])
         for step in range(self.generator_steps):
-            if step:
-                out, fake_features = self.generate(conditions)
-            self.step_generator(L, ab, out, fake_features)
+            self.step_generator(parts, generated if single and not step else [None] * len(parts))
 
-    def generate(self, conditions: Conditions) -> tuple[Tensor, list[Tensor]]:
-        """Run the net; return its output, and the input features of the discriminator for the decoded color."""
-        out = self.model.run_net(conditions)
-        ab = resize_color(self.model.predict(conditions, out), conditions.L)
-        return out, self.discriminator_input(conditions.L, ab)
+    def make_part(self, chunk: dict[str, Tensor], share: float) -> Part:
+        """Prepare a part of a batch."""
+        L, ab = split(chunk["rgb"])
+        return Part(share, L, ab, self.conditions(L, chunk))
+
+    def generate(self, part: Part) -> Generated:
+        """Run the net, and give the decoded color to the discriminator's features."""
+        out = self.call("generator", self.model.run_net, part.conditions)
+        ab = resize_color(self.model.predict(part.conditions, out), part.L)
+        return Generated(out, self.discriminator_input(part.L, ab))
 
     def discriminator_input(self, L: Tensor, ab: Tensor) -> list[Tensor]:
         """Return the input features of the discriminator for L (B, 1, H, W) and ab (B, 2, H, W) in Lab units."""
         return self.discriminator.features(torch.cat([L, ab], dim=1))
 
-    def step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
+    def step_discriminator(self, parts: list[Part], fakes: list[list[Tensor]]) -> None:
         """Take one step of the discriminator.
 
         Args:
-            real: input features of real images.
-            fake: input features of generated images, detached from the generator.
+            parts: of the batch.
+            fakes: input features of the generated images of each part, detached from the generator.
         """
-        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
+        losses = [partial(self.discriminator_part, part, fake) for part, fake in zip(parts, fakes, strict=True)]
+        self.step_optimizer("discriminator", losses)
+
+    def discriminator_part(self, part: Part, fake: list[Tensor]) -> Tensor:
+        """Return the discriminator's loss of a part, times its share of the batch."""
+        real = self.discriminator_input(part.L, part.ab)
+        real_logits, fake_logits = self.call(
+            "discriminator", lambda: (self.discriminator(real), self.discriminator(fake))
+        )
         loss = self.discriminator_loss(real_logits, fake_logits, self.real_label)
-        self.step_optimizer("discriminator", loss)
         self.log_train(
             {
                 "discriminator_loss": loss.detach(),
                 "real_accuracy": (real_logits > self.real_threshold).float().mean(),
                 "fake_accuracy": (fake_logits <= self.real_threshold).float().mean(),
-            }
+            },
+            part.share,
         )
+        return part.share * loss
 
-    def step_generator(self, L: Tensor, ab: Tensor, out: Tensor, fake: list[Tensor]) -> None:
+    def judge(self, *inputs: list[Tensor]) -> list[Tensor]:
+        """Return the discriminator's logits for the features of several sets of images."""
+        return [self.discriminator(features) for features in inputs]
+
+    def step_generator(self, parts: list[Part], generated: list[Generated | None]) -> None:
         """Take one step of the generator.
 
         Args:
-            L: lightness (B, 1, H, W) in [0, 100].
-            ab: true color (B, 2, H, W) in Lab units.
-            out: output of the net.
-            fake: input features of the discriminator for the decoded color.
+            parts: of the batch.
+            generated: of each part; None to make it anew.
         """
-        generator_optimizer = self._optimizers()[0]
-        with self.toggled_optimizer(generator_optimizer):  # no gradients for the discriminator's parameters
-            adversarial = self.generator_loss(self.discriminator(fake))
-            color = self.model.codec.loss(out, L, ab)
-            loss = adversarial + self.color_weight * color
-            self.step_optimizer("generator", loss)
+        losses = [partial(self.generator_part, part, made) for part, made in zip(parts, generated, strict=True)]
+        with self.toggled_optimizer(self._optimizers()[0]):  # no gradients for the discriminator's parameters
+            self.step_optimizer("generator", losses)
+
+    def generator_part(self, part: Part, made: Generated | None) -> Tensor:
+        """Return the generator's loss of a part, times its share of the batch."""
+        made = made or self.generate(part)
+        adversarial = self.generator_loss(self.discriminator(made.features))
+        color = self.model.codec.loss(made.out, part.L, part.ab)
+        loss = adversarial + self.color_weight * color
         values = {"generator_loss": loss, "adversarial_loss": adversarial, "color_loss": color}
-        self.log_train({key: value.detach() for key, value in values.items()})
+        self.log_train({key: value.detach() for key, value in values.items()}, part.share)
+        return part.share * loss

@@ -1,19 +1,21 @@
 """Base class of all training systems: model averaging, optimizers, schedules and checkpoints."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from colorgan import config
 from colorgan.colorizer import checkpoint as checkpoints
 from colorgan.errors import UserError
 from colorgan.optim.averaging import ExponentialAverage
-from colorgan.optim.optimizers import make_optimizer, set_hyperparameters
+from colorgan.optim.optimizers import make_optimizer, restore_settings
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
 
@@ -38,11 +40,16 @@ class System(pl.LightningModule):
         super().__init__()
         if experiment.optim.clip is not None and not experiment.optim.clip > 0:
             raise ValueError(f"optim.clip={experiment.optim.clip}: must be above 0, or null to clip nothing")
+        if experiment.optim.accumulate < 1:
+            raise ValueError(f"optim.accumulate={experiment.optim.accumulate}: a batch has at least 1 part")
         self.automatic_optimization = False
         self.model = model
         self.ema = ExponentialAverage(model, ema)
         self.experiment = experiment
         self.batches_done = 0  # in this epoch
+        self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
+        self._step_values: dict[str, Any] = defaultdict(float)
+        self._epoch_sums: dict[str, Any] = defaultdict(float)
 
     @property
     def average(self) -> nn.Module:
@@ -90,19 +97,73 @@ class System(pl.LightningModule):
             time = trainer.strategy.broadcast(time)
         return min(1.0, max(epochs / trainer.max_epochs, time))
 
-    def step_optimizer(self, name: str, loss: Tensor) -> None:
-        """Take one optimizer step of the network `name` on `loss`; log its gradient norm and learning rate."""
+    def replicate(self, wrap: Callable[[nn.Module], nn.Module]) -> None:
+        """Wrap each network for training in several processes; called by `NetworkDDP`.
+
+        Args:
+            wrap: returns a module in DistributedDataParallel.
+        """
+        self._replicas = {name: wrap(_Call(network)) for name, (network, _) in self.networks().items()}
+
+    def call(self, name: str, function: Callable, *args: Any) -> Any:
+        """Call a function that uses the network `name` on the way to its loss.
+
+        Between processes, the gradients of this network alone are averaged in the backward pass of the loss.
+        """
+        return self._replicas[name](function, *args) if self._replicas else function(*args)
+
+    def split_batch(self, batch: dict[str, Tensor]) -> list[tuple[dict[str, Tensor], float]]:
+        """Split a batch into `optim.accumulate` parts, each with its share of the batch."""
+        size = len(batch["rgb"])
+        chunks = {key: value.chunk(self.experiment.optim.accumulate) for key, value in batch.items()}
+        parts = [dict(zip(chunks, values, strict=True)) for values in zip(*chunks.values(), strict=True)]
+        return [(part, len(part["rgb"]) / size) for part in parts]
+
+    def step_optimizer(self, name: str, losses: Sequence[Callable[[], Tensor]]) -> None:
+        """Take one optimizer step of the network `name`; log its gradient norm and learning rate.
+
+        Args:
+            name: of the network.
+            losses: compute the loss of each part of the batch, times its share; the gradients are added.
+        """
         network, _ = self.networks()[name]
         optimizer = self._optimizers()[list(self.networks()).index(name)]
         optimizer.zero_grad()
-        self.manual_backward(loss)
-        norm = nn.utils.clip_grad_norm_(network.parameters(), self.experiment.optim.clip or float("inf"))
+        for i, loss in enumerate(losses):
+            if self._replicas:  # only the sum of the gradients is averaged between processes
+                self._replicas[name].require_backward_grad_sync = i == len(losses) - 1
+            self.manual_backward(loss())
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if self.experiment.optim.clip:
+            nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.optim.clip, norm)
         optimizer.step()
         self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
 
-    def log_train(self, values: dict[str, Any]) -> None:
-        """Log values under `train/`, for each step and as means over the epoch."""
-        self.log_dict({f"train/{key}": value for key, value in values.items()}, on_step=True, on_epoch=True)
+    def log_train(self, values: dict[str, Any], share: float = 1.0) -> None:
+        """Log values of a training step under `train/`.
+
+        They reach the logger every `trainer.log_every_n_steps` batches, and `train_means` after each epoch. Lightning's
+        `log_dict` does the same, at 10 ms a step.
+
+        Args:
+            values: numbers, or scalar tensors without gradient.
+            share: of the batch; the values of its parts are averaged.
+        """
+        for key, value in values.items():
+            self._step_values[f"train/{key}"] += share * value
+
+    def train_means(self) -> dict[str, float]:
+        """Return the means over the batches of this epoch, and over all processes, of what `log_train` was given."""
+        if not self._epoch_sums:
+            return {}
+        sums = torch.stack([torch.as_tensor(value, device=self.device) for value in self._epoch_sums.values()])
+        means = self.trainer.strategy.reduce(sums / self.batches_done, reduce_op="mean")
+        return dict(zip(self._epoch_sums, means.tolist(), strict=True))
+
+    def is_validated_epoch(self) -> bool:
+        """Whether this epoch ends with a validation."""
+        return (self.current_epoch + 1) % self.experiment.trainer.check_val_every_n_epoch == 0
 
     def log_validation(self, values: dict[str, Tensor]) -> None:
         """Log means over the epoch under `val/`, of values (B,) with one per image."""
@@ -125,18 +186,34 @@ class System(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Replace the optimizer settings restored from a checkpoint by those of the experiment."""
-        for optimizer in self._optimizers():
-            set_hyperparameters(optimizer, self.experiment.optim)
+        for optimizer, (network, ratio) in zip(self._optimizers(), self.networks().values(), strict=True):
+            restore_settings(optimizer, make_optimizer(network, self.experiment.optim, ratio))
+
+    def on_train_epoch_start(self) -> None:
+        self._epoch_sums.clear()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.batches_done = batch_idx + 1
+        for key, value in self._step_values.items():
+            self._epoch_sums[key] += value
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+            self.log_dict({f"{key}_step": value for key, value in self._step_values.items()}, on_step=True)
+        self._step_values.clear()
         self.ema.update_parameters(self.model)
         if self.experiment.optim.schedule != "plateau":
             for schedule in self.schedules():
                 schedule.step()
 
+    def on_validation_start(self) -> None:
+        """Average the batch statistics of the processes, each of which has seen other pictures."""
+        for module in self.modules() if self._replicas else ():
+            if isinstance(module, _BatchNorm):
+                for statistic in (module.running_mean, module.running_var):
+                    statistic.copy_(self.trainer.strategy.reduce(statistic.clone(), reduce_op="mean"))
+
     def on_train_epoch_end(self) -> None:
-        if self.experiment.optim.schedule == "plateau":
+        self.log_dict(self.train_means())
+        if self.experiment.optim.schedule == "plateau" and self.is_validated_epoch():
             for schedule in self.schedules():
                 schedule.step(self.trainer.callback_metrics[self.experiment.checkpoint.monitor])
 
@@ -149,10 +226,27 @@ class System(pl.LightningModule):
         stored, optim = checkpoint["experiment"]["optim"], self.experiment.optim
         if stored["schedule"] != optim.schedule:
             checkpoint["lr_schedulers"] = []
-        if stored.get("optimizer", "adam") != optim.optimizer:
+        if _grouping(stored) != _grouping(optim):
             checkpoint["optimizer_states"] = []
 
     def _optimizers(self) -> list[Optimizer]:
         """Return Lightning's wrapped optimizers, one for each of `networks`."""
         optimizers = self.optimizers()
         return optimizers if isinstance(optimizers, list) else [optimizers]
+
+
+def _grouping(optim: Any) -> tuple:
+    """Return what determines the optimizer and its groups of parameters, of an experiment of any version."""
+    decays = bool(optim["weight_decay"]) and not optim.get("decay_all", True)
+    return optim.get("optimizer", "adam"), decays, optim.get("layer_decay", 1.0) != 1
+
+
+class _Call(nn.Module):
+    """Calls functions of a network through `forward`, the only method that DistributedDataParallel looks after."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, function: Callable, *args: Any) -> Any:
+        return function(*args)

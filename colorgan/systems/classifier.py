@@ -1,5 +1,6 @@
 """Training of a scene classifier, to pre-train bodies of nets or to evaluate colorizers."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
@@ -67,10 +68,14 @@ class Classifier(System):
         return self.average.forward_head(maps, pre_logits=True), self.average.forward_head(maps)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        logits = self.model(self.normalize_input(batch["rgb"])).float()
-        loss = F.cross_entropy(logits, batch["label"])
-        self.step_optimizer("generator", loss)
-        self.log_train({"loss": loss.detach(), "top1": 100 * hits(logits, batch["label"], 1).mean()})
+        self.step_optimizer("generator", [partial(self.part_loss, *part) for part in self.split_batch(batch)])
+
+    def part_loss(self, chunk: dict[str, Tensor], share: float) -> Tensor:
+        """Return the loss of a part of a batch, times its share of the batch."""
+        logits = self.call("generator", self.model, self.normalize_input(chunk["rgb"])).float()
+        loss = F.cross_entropy(logits, chunk["label"])
+        self.log_train({"loss": loss.detach(), "top1": 100 * hits(logits, chunk["label"], 1).mean()}, share)
+        return share * loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the loss, and the top-1 and top-5 accuracy in percent."""

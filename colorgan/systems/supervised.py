@@ -1,5 +1,6 @@
 """Training with the codec's color loss, without a discriminator."""
 
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -47,20 +48,25 @@ class Supervised(Colorization):
         self.scene_weight = scene_weight if scene_weight and net.classes > 1 else 0.0
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        L, ab = split(batch["rgb"])
+        self.step_optimizer("generator", [partial(self.part_loss, *part) for part in self.split_batch(batch)])
+
+    def part_loss(self, chunk: dict[str, Tensor], share: float) -> Tensor:
+        """Return the loss of a part of a batch, times its share of the batch."""
+        L, ab = split(chunk["rgb"])
         net = self.model.net
         losses: dict[str, Tensor] = {}
         if self.scene_weight:
-            out, logits = net.forward_with_scenes(L)
-            losses["scene_loss"] = F.cross_entropy(logits.float(), batch["label"])
+            out, logits = self.call("generator", net.forward_with_scenes, L)
+            losses["scene_loss"] = F.cross_entropy(logits.float(), chunk["label"])
         elif isinstance(net, SparseNet):
             points = draw_points(L, net.points)
-            out, L, ab = net.forward_at(L, points), gather_pixels(L, points), gather_pixels(ab, points)
+            out = self.call("generator", net.forward_at, L, points)
+            L, ab = gather_pixels(L, points), gather_pixels(ab, points)
         else:
-            out = self.model.run_net(self.conditions(L, batch))
+            out = self.call("generator", self.model.run_net, self.conditions(L, chunk))
         losses["color_loss"] = self.model.codec.loss(out, L, ab)
-        self.step_optimizer("generator", losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
-        self.log_train({key: loss.detach() for key, loss in losses.items()})
+        self.log_train({key: loss.detach() for key, loss in losses.items()}, share)
+        return share * (losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the top-1 accuracy of scenes in percent, too, if they are trained."""

@@ -37,7 +37,8 @@ class RollingCheckpoint(ModelCheckpoint):
             monitor="step",
             mode="max",
             save_top_k=keep,
-            save_last=True,
+            save_last="link",  # a third of the time of writing is saved
+            save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
         self.keep_every = keep_every
@@ -91,15 +92,16 @@ class MetricsWriter(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         speed = self.images / self.seconds
         pl_module.log("train/images_per_second", speed, rank_zero_only=True)
+        means = pl_module.train_means()
         report = trainer.datamodule.report()
         if not trainer.is_global_zero:
             return
-        means = {key: float(value) for key, value in trainer.callback_metrics.items() if not key.endswith("_step")}
-        row = {"epoch": trainer.current_epoch, **{key.removesuffix("_epoch"): value for key, value in means.items()}}
-        row["train/images_per_second"] = speed
+        row = {"epoch": trainer.current_epoch, **means, "train/images_per_second": speed}
+        if pl_module.is_validated_epoch():
+            row |= {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
         add_row(self.path, row)
         shown = [f"{key.removeprefix('val/')} {value:.2f}" for key, value in row.items() if key.startswith("val/")]
-        print(f"epoch {trainer.current_epoch}: {', '.join(shown)}, {speed:.1f} images/s", flush=True)
+        print(f"epoch {trainer.current_epoch}: {', '.join([*shown, f'{speed:.1f} images/s'])}", flush=True)
         if report:
             print(report, flush=True)
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.strategies import Strategy
+
+from colorgan.training.strategy import NetworkDDP
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,10 @@ class Hardware:
         """Whether batch statistics are shared between processes, which torch can do on CUDA alone."""
         return self.accelerator == "cuda" and self.processes > 1
 
-    def strategy(self, networks: int) -> str:
-        """Return Lightning's strategy for a system that trains so many networks.
-
-        Each backward of a GAN step leaves the other network without gradients, which plain DDP refuses; to search for
-        such parameters in every step of a single network would be for nothing.
-        """
-        if self.processes == 1:
-            return "auto"
-        return "ddp" if networks == 1 else "ddp_find_unused_parameters_true"
+    @property
+    def strategy(self) -> str | Strategy:
+        """Lightning's strategy for `trainer.strategy=auto`."""
+        return "auto" if self.processes == 1 else NetworkDDP()
 
 
 def resolve_hardware(settings: DictConfig) -> Hardware:

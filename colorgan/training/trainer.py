@@ -76,10 +76,12 @@ def fit(
     if override_lr:
         trainer.callbacks.append(OverrideLearningRates())
     _write_experiment(experiment, run_dir)
-    if checkpoint is None:
-        system.initialize(data.sample_train_batches(INITIALIZATION_IMAGES))
+    if checkpoint is None and (rank_zero_only.rank == 0 or experiment.trainer.strategy != "auto"):
+        system.initialize(data.sample_train_batches(INITIALIZATION_IMAGES))  # NetworkDDP sends it to all processes
     if init:
         load_net_weights(system, init)
+    if experiment.trainer.compile:
+        _compile(system, experiment.trainer.compile)
     trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 
@@ -98,6 +100,11 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
     settings, run_dir = experiment.trainer, Path(experiment.run_dir)
     if not settings.limit_val_batches:
         raise UserError("trainer.limit_val_batches=0: best.ckpt needs validation; use trainer.limit_val_batches=1")
+    if not 1 <= settings.check_val_every_n_epoch <= settings.max_epochs:
+        raise UserError(
+            f"trainer.check_val_every_n_epoch={settings.check_val_every_n_epoch}: best.ckpt needs a validation within "
+            f"the {settings.max_epochs} epochs"
+        )
     callbacks: list[Callback] = [
         StopOnNaN(),
         MetricsWriter(run_dir / "metrics.csv"),
@@ -124,12 +131,18 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
-            strategy=hardware.strategy(len(system.networks())) if settings.strategy == "auto" else settings.strategy,
+            strategy=hardware.strategy if settings.strategy == "auto" else settings.strategy,
             precision=hardware.precision,
             max_epochs=settings.max_epochs,
             max_time=settings.max_time,
             limit_train_batches=settings.limit_train_batches,
             limit_val_batches=settings.limit_val_batches,
+            check_val_every_n_epoch=settings.check_val_every_n_epoch,
+            log_every_n_steps=settings.log_every_n_steps,
+            benchmark=settings.benchmark,
+            deterministic=settings.deterministic,
+            detect_anomaly=settings.detect_anomaly,
+            profiler=settings.profiler,
             sync_batchnorm=hardware.sync_batchnorm,
             num_sanity_val_steps=0,
             logger=logger or False,
@@ -170,6 +183,19 @@ def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | Non
         config=config.plain(experiment),
         settings=wandb.Settings(silent=mode == "offline"),
     )
+
+
+def _compile(system: System, backend: str) -> None:
+    """Compile the networks in place, which keeps the names of their weights.
+
+    Raises:
+        UserError: torch has no such backend.
+    """
+    if backend not in torch.compiler.list_backends(exclude_tags=()):
+        backends = ", ".join(torch.compiler.list_backends())
+        raise UserError(f"trainer.compile={backend}: torch has {backends}; null compiles nothing")
+    for network, _ in system.networks().values():
+        network.compile(backend=backend)
 
 
 @rank_zero_only
