@@ -1,4 +1,7 @@
+from copy import deepcopy
+
 import pytest
+import timm
 import torch
 from omegaconf import OmegaConf
 from torch import nn
@@ -8,7 +11,7 @@ from colorgan.config.schema import Optim
 from colorgan.errors import UserError
 from colorgan.optim.muon import Muon
 from colorgan.optim.optimizers import make_optimizer, restore_settings
-from colorgan.optim.schedules import make_schedule
+from colorgan.optim.schedules import make_schedule, set_initial_lr
 
 
 def optim(**values):
@@ -17,7 +20,13 @@ def optim(**values):
 
 @pytest.mark.parametrize(
     "name, kind",
-    [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD), ("adadelta", torch.optim.Adadelta), ("muon", Muon)],
+    [
+        ("adam", torch.optim.Adam),
+        ("adamw", torch.optim.AdamW),
+        ("sgd", torch.optim.SGD),
+        ("adadelta", torch.optim.Adadelta),
+        ("muon", Muon),
+    ],
 )
 def test_an_optimizer_by_its_name(name, kind):
     optimizer = make_optimizer(nn.Linear(2, 2), optim(optimizer=name, lr=0.5, weight_decay=0.1), ratio=0.1)
@@ -108,3 +117,75 @@ def test_another_optimizer_beside_resume_starts_afresh(tiny_train, tmp_path):
     assert tiny_train("--resume", "trainer.max_epochs=2", "optim.optimizer=sgd", "optim.lr=1e-3") == 0
     stored = checkpoint.read(tmp_path / "run/last.ckpt")["optimizer_states"]
     assert {"momentum", "nesterov"} <= stored[0]["param_groups"][0].keys()
+
+
+def test_biases_and_norms_are_left_out_of_weight_decay_on_request():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    settings = optim(optimizer="adamw", weight_decay=0.1, decay_all=False)
+    groups = make_optimizer(net, settings, 1.0).param_groups
+    assert {group["weight_decay"]: sum(p.numel() for p in group["params"]) for group in groups} == {0.0: 6, 0.1: 18}
+
+
+def test_each_layer_of_a_classifier_has_its_rate():
+    net = timm.create_model("resnet10t", num_classes=2)
+    settings = optim(lr=1.0, layer_decay=0.5, schedule="linear")
+    optimizer = make_optimizer(net, settings, 0.1)
+    schedule = make_schedule(optimizer, settings, lambda: 0.8, "min")
+    assert optimizer.param_groups[-1]["lr"] == pytest.approx(0.1 * 0.5)
+    assert len({group["lr"] for group in optimizer.param_groups}) > 3
+    set_initial_lr(schedule, 1.0)
+    assert optimizer.param_groups[-1]["lr"] == pytest.approx(0.5)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * optimizer.param_groups[0]["lr_scale"])
+
+
+def test_layer_wise_rates_need_a_network_with_layers():
+    with pytest.raises(UserError, match=r"^optim.layer_decay=0.5: "):
+        make_optimizer(nn.Linear(2, 2), optim(layer_decay=0.5), 1.0)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_a_rate_warms_up(schedule):
+    settings = optim(lr=1.0, schedule=schedule, warmup=3)
+    optimizer = make_optimizer(nn.Linear(2, 2), settings, 1.0)
+    warming = make_schedule(optimizer, settings, lambda: 0.0, "min")
+    rates = []
+    for _ in range(5):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        warming.step()
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+
+
+@pytest.mark.parametrize("wrong", [{"warmup": -1}, {"warmup": 5, "schedule": "plateau"}])
+def test_a_warm_up_that_cannot_be_is_one_line(wrong):
+    settings = optim(**wrong)
+    with pytest.raises(UserError, match=r"^optim.warmup="):
+        make_schedule(make_optimizer(nn.Linear(2, 2), settings, 1.0), settings, lambda: 0.0, "min")
+
+
+def test_restored_state_takes_the_memory_layout_of_the_weights():
+    old, new = nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3).to(memory_format=torch.channels_last)
+    new.load_state_dict(old.state_dict())
+    optimizers = [make_optimizer(net, optim(lr=0.1), 1.0) for net in (old, new)]
+    step(old, optimizers[0])
+    new.load_state_dict(old.state_dict())
+    optimizers[1].load_state_dict(deepcopy(optimizers[0].state_dict()))
+    restore_settings(optimizers[1], make_optimizer(new, optim(lr=0.1), 1.0))
+    assert optimizers[1].state[new.weight]["exp_avg"].stride() == new.weight.stride()
+    for net, optimizer in zip((old, new), optimizers, strict=True):
+        step(net, optimizer)
+    assert torch.allclose(old.weight, new.weight, atol=1e-6)
+
+
+def step(net, optimizer):
+    optimizer.zero_grad()
+    torch.manual_seed(0)
+    net(torch.randn(3, 2, 8, 8)).square().mean().backward()
+    optimizer.step()
+
+
+def test_other_groups_of_weights_beside_resume_start_afresh(tiny_train, tmp_path):
+    tiny_train("optim.weight_decay=0.01")
+    assert tiny_train("--resume", "trainer.max_epochs=2", "optim.decay_all=false") == 0
+    stored = checkpoint.read(tmp_path / "run/last.ckpt")["optimizer_states"]
+    assert [group["weight_decay"] for group in stored[0]["param_groups"]] == [0.0, 0.01]

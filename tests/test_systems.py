@@ -69,6 +69,36 @@ def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator(s
     assert len(passes) == 3
 
 
+@pytest.mark.parametrize("kind", ["adversarial", "supervised"])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_batch_in_parts_takes_the_same_step(system, kind, parts):
+    settings = [f"system={kind}", "net.norm=none", "discriminator.norm=none", "optim.optimizer=sgd", "optim.lr=0.01"]
+    whole, split_up = system(*settings), system(*settings, f"optim.accumulate={parts}")
+    split_up.load_state_dict(whole.state_dict())
+    pictures = batch()
+    for model in (whole, split_up):
+        model.training_step(pictures, 0)
+    for (name, one), other in zip(whole.named_parameters(), split_up.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6), name
+
+
+def test_a_batch_in_parts_logs_the_means_over_its_pictures(system):
+    settings = ["net.norm=none", "discriminator.norm=none"]
+    whole, split_up = system(*settings), system(*settings, "optim.accumulate=3")
+    split_up.load_state_dict(whole.state_dict())
+    pictures, losses = batch(), []
+    for model in (whole, split_up):
+        del model.log_train
+        model.training_step(pictures, 0)
+        losses.append({key: float(value) for key, value in model._step_values.items() if "loss" in key})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_batch_of_no_parts_is_refused(system):
+    with pytest.raises(UserError, match=r"optim\.accumulate=0"):
+        system("optim.accumulate=0")
+
+
 @pytest.mark.parametrize("loss", ADVERSARIAL)
 @pytest.mark.parametrize("color", ["l1", "mse"])
 def test_every_loss_trains_to_finite_weights(system, loss, color):

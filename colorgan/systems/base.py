@@ -19,6 +19,8 @@ from colorgan.optim.optimizers import make_optimizer, restore_settings
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
 
+PER_GROUP = {"base_lrs", "min_lrs", "_last_lr"}  # of the state of a schedule: a value for each group of parameters
+
 
 class System(pl.LightningModule):
     """Base class of the training systems.
@@ -47,6 +49,7 @@ class System(pl.LightningModule):
         self.ema = ExponentialAverage(model, ema)
         self.experiment = experiment
         self.batches_done = 0  # in this epoch
+        self._starts_optimizers = False  # although the run is resumed
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
         self._step_values: dict[str, Any] = defaultdict(float)
         self._epoch_sums: dict[str, Any] = defaultdict(float)
@@ -188,6 +191,8 @@ class System(pl.LightningModule):
         """Replace the optimizer settings restored from a checkpoint by those of the experiment."""
         for optimizer, (network, ratio) in zip(self._optimizers(), self.networks().values(), strict=True):
             restore_settings(optimizer, make_optimizer(network, self.experiment.optim, ratio))
+        if self._starts_optimizers:
+            self.reset_learning_rates()
 
     def on_train_epoch_start(self) -> None:
         self._epoch_sums.clear()
@@ -228,6 +233,10 @@ class System(pl.LightningModule):
             checkpoint["lr_schedulers"] = []
         if _grouping(stored) != _grouping(optim):
             checkpoint["optimizer_states"] = []
+            for state in checkpoint["lr_schedulers"]:
+                for key in PER_GROUP & state.keys():
+                    del state[key]
+            self._starts_optimizers = True
 
     def _optimizers(self) -> list[Optimizer]:
         """Return Lightning's wrapped optimizers, one for each of `networks`."""

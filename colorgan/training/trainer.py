@@ -194,6 +194,7 @@ def _compile(system: System, backend: str) -> None:
     if backend not in torch.compiler.list_backends(exclude_tags=()):
         backends = ", ".join(torch.compiler.list_backends())
         raise UserError(f"trainer.compile={backend}: torch has {backends}; null compiles nothing")
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")  # of dynamo
     for network, _ in system.networks().values():
         network.compile(backend=backend)
 
