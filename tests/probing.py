@@ -1,7 +1,19 @@
-"""Inputs for nets and discriminators, and what a pass through one tells."""
+"""Small nets, inputs for nets and discriminators, and what a pass through one tells."""
 
 import torch
+from omegaconf import OmegaConf
 from torch import nn
+
+from colorgan.config import construct
+from colorgan.nets import NETS
+
+SMALL = {"iizuka": {"global_size": 32}, "koala": {"body": "resnet10t", "body_size": 32}}
+
+
+def net_of(name, **more):
+    """A small form of a net, built as an experiment builds it."""
+    node = OmegaConf.create({"name": name, "size": 32, "width": 4, **SMALL.get(name, {}), **more})
+    return construct(NETS, node, channels=2, pretrained=False)
 
 
 def gray(batch, height=32, width=32):

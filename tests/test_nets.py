@@ -1,23 +1,14 @@
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
-from colorgan.config import construct
 from colorgan.discriminators.patchgan import PatchGAN
 from colorgan.nets import NETS
 from colorgan.nets.blocks import same_padding
 from colorgan.nets.unet import UNet
-from tests.probing import descend, gray, parameters, silent_leaves, spectral_layers, without_gradient
+from tests.probing import descend, gray, net_of, parameters, silent_leaves, spectral_layers, without_gradient
 
-SMALL = {"iizuka": {"global_size": 32}, "koala": {"body": "resnet10t", "body_size": 32}}
 NORMS = ["batch", "instance", "spectral", "none"]
-
-
-def net_of(name):
-    """A small form of a net, built as an experiment builds it."""
-    node = OmegaConf.create({"name": name, "size": 32, "width": 4, **SMALL.get(name, {})})
-    return construct(NETS, node, channels=2, pretrained=False)
 
 
 def dropouts(net):

@@ -255,7 +255,7 @@ CASES = {
         *("net.global_size=32", "system.scene_weight=0.5"),
     ),
     "classifier": (
-        *(partial(loop, losses=classifier_losses), "experiments/resnet18-classifier.yaml", *ADAM, *FOLDER),
+        *(partial(loop, losses=classifier_losses), "experiments/resnet18-classifier.yaml", *SGD, *FOLDER),
         *("system.body=test_resnet", "optim.schedule=constant"),
     ),
 }
