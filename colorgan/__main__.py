@@ -7,6 +7,7 @@ import colorgan
 from colorgan import cli
 
 COMMANDS = {
+    "doctor": "say what this machine offers, and whether training works on it",
     "sample": "color photographs",
     "train": "train an experiment, as in `colorgan train gan`",
     "evaluate": "measure colorizers on a folder of photographs",

@@ -12,7 +12,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
     {"discriminators", "colorizer"},
     {"systems"},
     {"training", "evaluation"},
-    {"study", "comparison"},
+    {"study", "comparison", "diagnosis"},
     {"__init__"},
     {
         "train",
@@ -22,6 +22,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
         "compare",
         "turing",
         "release",
+        "doctor",
         "__main__",
     },  # entry points: nobody imports these
 ]

@@ -23,10 +23,21 @@ RELEASE = [command for command in COMMANDS if command.startswith("python -m colo
 EVALUATE = [command for command in COMMANDS if command.startswith("python -m colorgan.evaluate ")]
 COMPARE = [command for command in COMMANDS if command.startswith("python -m colorgan.compare ")]
 TURING = [command for command in COMMANDS if command.startswith("python -m colorgan.turing ")]
+DOCTOR = [command for command in COMMANDS if command.startswith("python -m colorgan.doctor")]
 
 
 def test_every_command_is_of_a_kind_that_is_checked():
-    assert set(COMMANDS) == {*MAKE, *TRAIN, *SAMPLE, *RELEASE, *EVALUATE, *COMPARE, *TURING, ". .venv/bin/activate"}
+    assert set(COMMANDS) == {
+        *MAKE,
+        *TRAIN,
+        *SAMPLE,
+        *RELEASE,
+        *EVALUATE,
+        *COMPARE,
+        *TURING,
+        *DOCTOR,
+        ". .venv/bin/activate",
+    }
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

@@ -44,11 +44,12 @@ def resolve_hardware(settings: DictConfig) -> Hardware:
         accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     precision = settings.precision
     if precision == "auto":
-        precision = "bf16-mixed" if _is_fast_in_bfloat16(accelerator) else "32-true"
+        precision = "bf16-mixed" if is_fast_in_bfloat16(accelerator) else "32-true"
     return Hardware(accelerator, settings.num_nodes * _count_devices(settings.devices, accelerator), precision)
 
 
-def _is_fast_in_bfloat16(accelerator: str) -> bool:
+def is_fast_in_bfloat16(accelerator: str) -> bool:
+    """Return whether training under bfloat16 autocast is faster than in float32 on this machine's "cuda" or "cpu"."""
     if accelerator == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # The bfloat16 of AVX-512 is slower than float32.
