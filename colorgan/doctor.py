@@ -50,15 +50,14 @@ def _run(args: argparse.Namespace) -> int:
 
     console = Console(stderr=True)  # shows what is going on, if it is a terminal
     date = time.strftime("%Y-%m-%d")
-    _print(
-        [f"colorgan {__version__} doctor, {date}", "ok: as it should be    -: not here    !: explained at the end", ""]
-    )
+    _print([f"colorgan {__version__} doctor, {date}: what this machine offers, and whether training works on it"])
+    _print(["ok: as it should be    -: not here, and not needed    !: explained at the end", ""])
     with console.status("looking at the machine"):
         machine = inspect_machine(args.out)
     _print(machine_lines(machine, find_problems(machine)))
     outcomes: list[Outcome] = []
     if not (args.no_training or machine.error):
-        _print([f"Training experiments/gan.yaml for {args.seconds} s on each device, and on several together"])
+        _print([f"Training of experiments/gan.yaml, {args.seconds} s on each device and on several together"])
         for trial in make_trials(machine):
             with console.status(f"training on {trial.name}"):
                 outcomes.append(run_trial(trial, args.seconds))

@@ -4,6 +4,7 @@ import getpass
 import io
 import json
 import os
+import shlex
 import socket
 import time
 from contextlib import redirect_stdout
@@ -21,6 +22,7 @@ from colorgan.diagnosis.machine import Gpu, Machine
 from colorgan.diagnosis.page import WIDTH, conclusion_lines, machine_lines, outcome_lines
 from colorgan.diagnosis.processes import last_line, run_python
 from colorgan.diagnosis.trial import Outcome, Trial, make_trials
+from tests.test_readme import DOCTOR
 
 GPU = Gpu("NVIDIA H100", memory=85_000_000_000, memory_free=84_000_000_000, tf32=True)
 CLUSTER = Machine(  # as it should be
@@ -30,6 +32,7 @@ CLUSTER = Machine(  # as it should be
     cpu="AMD EPYC 9654",
     cores=64,
     usable_cores=16,
+    load=1.5,
     core_quota=None,
     memory=256_000_000_000,
     memory_free=200_000_000_000,
@@ -64,6 +67,7 @@ ALONE = Trial("cuda:0", 1, 60, ())
 TOGETHER = Trial("2 GPUs", 2, 60, ())
 GOOD = Outcome(ALONE, None, 5, 900.0, 0.2, 0.1)
 TINY = ("trainer.accelerator=cpu", "net.width=4", "discriminator.width=4", "data.size=32", "data.workers=0")
+TWO_EPOCHS = ("trainer.max_epochs=2", "trainer.max_time=null")  # on a machine that is however busy
 
 
 @pytest.mark.parametrize("healthy", [CLUSTER, LAPTOP], ids=["cluster", "laptop"])
@@ -80,6 +84,7 @@ def test_a_machine_as_it_should_be_has_no_problems(healthy):
         (LAPTOP, {"usable_cores": 1, "threads": 1}, "CPU", "--cpus-per-task"),
         (CLUSTER, {"core_quota": 4.0}, "CPU", "export OMP_NUM_THREADS=4"),
         (LAPTOP, {"threads": 1}, "CPU", "1 of 4 cores: unset OMP_NUM_THREADS"),
+        (CLUSTER, {"load": 70.0}, "load", "all 64 cores busy"),
         (LAPTOP, {"memory_free": 3_000_000_000}, "memory", "--mem"),
         (CLUSTER, {"gpus": [GPU, replace(GPU, memory_free=9_000_000_000)]}, "cuda:1", "nvidia-smi"),
         (CLUSTER, {"nccl": None}, "NCCL", "trainer.devices=1"),
@@ -274,11 +279,14 @@ def test_the_error_of_a_run_of_several_processes_is_its_cause():
 @pytest.fixture(scope="module")
 def diagnosis(tmp_path_factory):
     """Exit code, page and facts of the command on this machine, after a training that fails and one that works."""
-    trials = [Trial("broken", 1, 2, ("optim.lr=fast",)), Trial("2 CPU processes", 2, 2, (*TINY, "trainer.devices=2"))]
+    trials = [
+        Trial("broken", 1, 2, ("optim.lr=fast",)),
+        Trial("2 CPU processes", 2, 2, (*TINY, *TWO_EPOCHS, "trainer.devices=2")),
+    ]
     file = tmp_path_factory.mktemp("doctor") / "new" / "facts.json"
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as page:
         patch.setattr(trial, "make_trials", lambda found: trials)
-        code = doctor.main(["--seconds", "3", "--json", str(file), "--out", str(Path.home() / "runs")])
+        code = doctor.main(["--json", str(file), "--out", str(Path.home() / "runs")])
     return code, page.getvalue(), json.loads(file.read_text())
 
 
@@ -291,7 +299,7 @@ def test_a_training_that_fails_is_one_line_of_the_page(diagnosis):
 def test_two_processes_train_and_agree(diagnosis):
     _, page, facts = diagnosis
     outcome = facts["trainings"][1]
-    assert (outcome["error"], outcome["equal_ranks"]) == (None, True)
+    assert (outcome["error"], outcome["epochs"], outcome["equal_ranks"]) == (None, 2, True)
     assert outcome["pictures_per_second"] > 0 and 0 < outcome["last_loss"] < 1
     assert f"loss {outcome['first_loss']:.3f} to {outcome['last_loss']:.3f}" in page
 
@@ -338,6 +346,13 @@ def test_all_is_well_where_it_is(invented, capsys):
     invented()
     assert doctor.main([]) == 0
     assert capsys.readouterr().out.endswith("Training works here. All is well.\n")
+
+
+@pytest.mark.parametrize("command", DOCTOR)
+def test_the_command_of_the_readme_works(invented, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    invented()
+    assert doctor.main(shlex.split(command)[3:]) == 0
 
 
 def test_a_file_is_never_overwritten(invented, tmp_path, capsys):

@@ -94,6 +94,12 @@ def _processor(machine: Machine) -> Iterator[Problem]:
             f"{machine.usable_cores}"
         )
         yield Problem("CPU", text)
+    if machine.load > machine.cores:
+        text = (
+            f"other programs keep all {machine.cores} cores busy, so training is slower than it could be, and the "
+            "speeds on this page are too low"
+        )
+        yield Problem("load", text)
     if machine.memory_free < GOOD_MEMORY:
         text = "little is free: close other programs, or ask for more (SLURM: --mem; docker run --memory)"
         yield Problem("memory", text)

@@ -50,6 +50,7 @@ class Machine:
         cpu: model of the CPU.
         cores: number of cores of the machine.
         usable_cores: number of cores that this process may use.
+        load: mean number of processes that wanted a core of the machine in the last minute.
         core_quota: cores' worth of time that a container may use; None if there is no such limit.
         memory: memory that this process may use.
         memory_free: memory that is free.
@@ -87,6 +88,7 @@ class Machine:
     cpu: str
     cores: int
     usable_cores: int
+    load: float
     core_quota: float | None
     memory: int
     memory_free: int
@@ -133,6 +135,7 @@ def inspect_machine(run_folder: Path) -> Machine:
         cpu=_cpu_model(),
         cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(),
+        load=os.getloadavg()[0],
         core_quota=_core_quota(),
         memory=total,
         memory_free=free,

@@ -91,6 +91,7 @@ def _processor(machine: Machine) -> list[Row]:
     amx = "" if "AMX" in machine.instructions else "; no AMX, which makes bfloat16 fast"
     rows = [
         Row("CPU", f"{machine.cpu}; {machine.usable_cores} of {machine.cores} cores usable{quota}"),
+        Row("load", f"{machine.load:.1f} processes want a core"),
         Row("memory", f"{_size(machine.memory)}, of which {_size(machine.memory_free)} are free"),
     ]
     return rows if machine.error else [*rows, Row("instructions", ", ".join(machine.instructions) + amx)]
@@ -108,7 +109,7 @@ def _accelerators(machine: Machine) -> list[Row]:
     if not rows:
         rows.append(Row("GPU", "none, so that training runs on the CPU", offered=False))
     tf32 = any(gpu.tf32 for gpu in machine.gpus)
-    nccl = f"{machine.nccl}, which connects NVIDIA GPUs" if machine.nccl else "none; it connects NVIDIA GPUs"
+    nccl = f"{machine.nccl or 'none'}, for several NVIDIA GPUs"
     bfloat16 = "faster" if machine.fast_bfloat16 else "not faster"
     place = {"cuda": "these GPUs", "mps": "this GPU"}.get(machine.accelerator, "this CPU")
     return [
@@ -150,12 +151,12 @@ def _describe_weights(machine: Machine) -> str:
 def _describe(outcome: Outcome) -> str:
     if outcome.error:
         return f"failed: {outcome.error}"
-    speed = f"{outcome.pictures_per_second:,.{0 if outcome.pictures_per_second >= 10 else 1}f} pictures/s"
-    size = " (small ones, small net)" if set(SMALL) <= set(outcome.trial.overrides) else ""
+    pictures = "small pictures" if set(SMALL) <= set(outcome.trial.overrides) else "pictures"
+    speed = f"{outcome.pictures_per_second:,.{0 if outcome.pictures_per_second >= 10 else 1}f} {pictures}/s"
     if outcome.epochs < 2:
-        return f"{speed}{size}, loss {outcome.first_loss:.3f} in the only epoch"
+        return f"{speed}, loss {outcome.first_loss:.3f} in the only epoch"
     loss = f"loss {outcome.first_loss:.3f} to {outcome.last_loss:.3f} in {outcome.epochs} epochs"
-    return f"{speed}{size}, {loss}{', all processes agree' if outcome.equal_ranks else ''}"
+    return f"{speed}, {loss}{', all processes agree' if outcome.equal_ranks else ''}"
 
 
 def _size(size: int) -> str:

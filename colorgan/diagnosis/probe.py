@@ -30,7 +30,7 @@ BODIES = {
     name: f"models--timm--{name}.*/snapshots/*/*.safetensors"
     for name in ("resnet18", "vgg16", "vgg19", "inception_resnet_v2")
 }
-METRICS = {"LPIPS": "alexnet-*.pth", "FID": "weights-inception-*.pth"}
+METRICS = {"AlexNet of LPIPS": "alexnet-*.pth", "Inception of FID": "weights-inception-*.pth"}
 
 
 def describe() -> dict[str, Any]:
