@@ -8,7 +8,7 @@ import shlex
 import socket
 import time
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
@@ -99,7 +99,7 @@ def test_a_machine_as_it_should_be_has_no_problems(healthy):
         (CLUSTER, {"released": False}, "weights", "--ckpt"),
         (CLUSTER, {"wandb_login": False}, "W&B", "`wandb login`"),
     ],
-    ids=str,
+    ids=lambda value: None if isinstance(value, Machine) else str(value),
 )
 def test_each_thing_that_is_wrong_is_one_problem_and_does_not_stop_training(healthy, changes, about, advice):
     (problem,) = find_problems(replace(healthy, **changes))
@@ -123,6 +123,26 @@ def test_what_stops_training_comes_first(changes, about):
     assert (second.about, second.stops_training) == ("Lightning", False)
 
 
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("OSError: libcudart.so.13: cannot open shared object file", "fresh environment"),
+        ("RuntimeError: CUDA error: unknown error", "driver"),
+        ("did not end within 120 s; its last line: (nothing)", "driver"),
+    ],
+)
+def test_pytorch_that_cannot_be_used_is_repaired_by_its_error(error, advice):
+    (problem,) = find_problems(replace(CLUSTER, error=error))
+    assert advice in problem.text
+
+
+def test_nothing_is_said_about_facts_that_only_pytorch_knows():
+    known = {field.name: getattr(CLUSTER, field.name) for field in fields(Machine) if field.default is MISSING}
+    known = {name: value for name, value in known.items() if name not in ("gpus", "instructions", "weights")}
+    unknown = Machine(**known, error="ImportError: libcudart.so.13")
+    assert [problem.about for problem in find_problems(unknown)] == ["PyTorch"]
+
+
 def test_other_systems_need_no_shared_memory():
     assert find_problems(replace(LAPTOP, system="Darwin 24.1, arm64", shared_memory_free=None)) == []
 
@@ -138,6 +158,7 @@ def test_who_chose_to_be_offline_is_not_asked_to_log_in(mode):
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "data.batch_size"),
         ("RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error.", "--shm-size"),
         ("OSError: [Errno 28] No space left on device", "TMPDIR"),
+        ("epoch 0, batch 9: the processes have come apart, first in model.net.head.bias.", "run the doctor again"),
         ("ValueError: 3", "--json"),
     ],
 )

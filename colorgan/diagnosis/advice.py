@@ -61,8 +61,12 @@ def find_problems(machine: Machine, outcomes: Sequence[Outcome] = ()) -> list[Pr
 
 def _software(machine: Machine) -> Iterator[Problem]:
     if machine.error:
-        text = f"cannot be used ({machine.error}): install colorgan again, in a fresh environment"
-        yield Problem("PyTorch", text, stops_training=True)
+        remedy = "install colorgan again, in a fresh environment"
+        if "CUDA" in machine.error or "did not end" in machine.error:  # as a broken driver does
+            remedy = (
+                "restart the machine, or update NVIDIA's driver; CUDA_VISIBLE_DEVICES=-1 trains on the CPU meanwhile"
+            )
+        yield Problem("PyTorch", f"cannot be used, see above: {remedy}", stops_training=True)
     for package in ("pytorch-lightning", "lightning"):
         if machine.packages.get(package) in COMPROMISED:
             text = (
@@ -81,13 +85,13 @@ def _processor(machine: Machine) -> Iterator[Problem]:
             "--cpus-per-task), or lower data.workers"
         )
         yield Problem("CPU", text)
-    if machine.core_quota and machine.core_quota < (machine.threads or 0):
+    if machine.core_quota and machine.core_quota < machine.threads:
         text = (
             f"the container may use {machine.core_quota:g} cores, but PyTorch starts {machine.threads} threads, which "
             f"wait for each other: export OMP_NUM_THREADS={max(1, int(machine.core_quota))}"
         )
         yield Problem("CPU", text)
-    elif machine.threads and machine.threads < machine.usable_cores / 2 and machine.accelerator == "cpu":
+    elif machine.threads < machine.usable_cores / 2 and machine.accelerator == "cpu" and not machine.error:
         # PyTorch uses one thread for each physical core, which may be two cores of the system.
         text = (
             f"PyTorch uses {machine.threads} of {machine.usable_cores} cores: unset OMP_NUM_THREADS, or set it to "
