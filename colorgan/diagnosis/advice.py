@@ -100,8 +100,8 @@ def _processor(machine: Machine) -> Iterator[Problem]:
         yield Problem("CPU", text)
     if machine.load > machine.cores:
         text = (
-            f"other programs keep all {machine.cores} cores busy, so training is slower than it could be, and the "
-            "speeds on this page are too low"
+            f"other programs keep all {machine.cores} cores busy, so the speeds on this page are too low: run the "
+            "doctor again when they have ended"
         )
         yield Problem("load", text)
     if machine.memory_free < GOOD_MEMORY:
