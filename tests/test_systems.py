@@ -90,7 +90,7 @@ def test_a_batch_in_parts_logs_the_means_over_its_pictures(system):
     for model in (whole, split_up):
         del model.log_train
         model.training_step(pictures, 0)
-        losses.append({key: float(value) for key, value in model._step_values.items() if "loss" in key})
+        losses.append({key: float(value) for key, value in model.step_means().items() if "loss" in key})
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 

@@ -288,7 +288,7 @@ def assert_same_states(records, average):
         names = [name for name in expected if name.startswith("ema.module.") == average]
         torch.testing.assert_close(
             *({name: state[name] for name in names} for state in (seen, expected)),
-            **{"rtol": 1e-5, "atol": 1e-5},
+            **{"rtol": 1e-5, "atol": 3e-5},  # the memory layout of a run differs, and so does its rounding
             msg=lambda text, step=step: f"after step {step}: {text}",
         )
 

@@ -51,7 +51,8 @@ class System(pl.LightningModule):
         self.batches_done = 0  # in this epoch
         self._starts_optimizers = False  # although the run is resumed
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
-        self._step_values: dict[str, Any] = defaultdict(float)
+        self._step_sums: dict[str, Any] = defaultdict(float)
+        self._step_shares: dict[str, float] = defaultdict(float)
         self._epoch_sums: dict[str, Any] = defaultdict(float)
 
     @property
@@ -151,10 +152,15 @@ class System(pl.LightningModule):
 
         Args:
             values: numbers, or scalar tensors without gradient.
-            share: of the batch; the values of its parts are averaged.
+            share: of the batch. The values of its parts are averaged, and so are those of several steps on a batch.
         """
         for key, value in values.items():
-            self._step_values[f"train/{key}"] += share * value
+            self._step_sums[f"train/{key}"] += share * value
+            self._step_shares[f"train/{key}"] += share
+
+    def step_means(self) -> dict[str, Any]:
+        """Return the means over this batch of what `log_train` was given, numbers or scalar tensors."""
+        return {key: value / self._step_shares[key] for key, value in self._step_sums.items()}
 
     def train_means(self) -> dict[str, float]:
         """Return the means over the batches of this epoch, and over all processes, of what `log_train` was given."""
@@ -199,11 +205,13 @@ class System(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.batches_done = batch_idx + 1
-        for key, value in self._step_values.items():
+        means = self.step_means()
+        for key, value in means.items():
             self._epoch_sums[key] += value
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
-            self.log_dict({f"{key}_step": value for key, value in self._step_values.items()}, on_step=True)
-        self._step_values.clear()
+            self.log_dict({f"{key}_step": value for key, value in means.items()}, on_step=True)
+        self._step_sums.clear()
+        self._step_shares.clear()
         self.ema.update_parameters(self.model)
         if self.experiment.optim.schedule != "plateau":
             for schedule in self.schedules():
