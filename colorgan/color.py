@@ -1,10 +1,9 @@
-"""Color conversions between sRGB and CIE Lab (D65), always in float32, also under autocast.
+"""Color conversions between sRGB and CIE Lab (D65), in full float32 on every device, also under autocast and TF32.
 
-All color conversions of the package are here. kornia has them, too, but importing it costs 0.1 s and 20 MB, so it is
-imported only by the functions that convert hue.
+All color conversions of the package are here. They consist of elementwise arithmetic with Python numbers: a matrix
+product would be rounded to TF32 in training on CUDA, and constant tensors would have to be copied to the device.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -22,11 +21,16 @@ XYZ_TO_RGB = (  # the inverse of RGB_TO_XYZ
     (0.0556466391351772, -0.2040413383665112, 1.0573110696453443),
 )
 WHITE_XYZ = (0.95047, 1.0, 1.08883)  # D65, 2 degree observer
+# XYZ is always relative to white: X / Xn, Y / Yn, Z / Zn
+RGB_TO_RELATIVE_XYZ = tuple(tuple(x / white for x in row) for row, white in zip(RGB_TO_XYZ, WHITE_XYZ, strict=True))
+RELATIVE_XYZ_TO_RGB = tuple(tuple(x * white for x, white in zip(row, WHITE_XYZ, strict=True)) for row in XYZ_TO_RGB)
+LUMINANCE = RGB_TO_XYZ[1]  # Y of linear sRGB
 
 PIXELS_PER_STRIP = 2**15  # that `by_rows` converts at a time
 CHROMA_BISECTIONS = 10  # find the scale of chroma in [0, 1] to 1/1024
 OFFSET_BISECTIONS = 16  # find the offset of R, G and B in [-1, 1] to 1/32768
-GAMUT_TOLERANCE = 1e-3  # sRGB values this far outside [0, 1] are due to rounding and count as in gamut
+# Values of sRGB up to 0.001 outside [0, 1] are due to rounding and count as in gamut. The same bounds of linear sRGB:
+GAMUT = (-0.001 / 12.92, ((1.001 + 0.055) / 1.055) ** 2.4)
 
 
 def split(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,7 +43,7 @@ def split(rgb: Tensor) -> tuple[Tensor, Tensor]:
         L (B, 1, H, W) in [0, 100] and ab (B, 2, H, W) in Lab units, about [-110, 110], both float32.
     """
     with torch.autocast(rgb.device.type, enabled=False):
-        lab = _rgb_to_lab(rgb.float())
+        lab = _linear_to_lab(_to_linear(rgb.float()))
     return lab[:, :1], lab[:, 1:]
 
 
@@ -58,12 +62,8 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
     """
     with torch.autocast(L.device.type, enabled=False):
         lab = torch.cat([L, ab], dim=1).float()
-        rgb = _lab_to_rgb(lab)
-        outside = ~_in_gamut(rgb, dim=1)  # (B, H, W)
-        if outside.any():
-            pixels = lab.movedim(1, -1)[outside].T[:, :, None]  # (3, N, 1)
-            rgb.movedim(1, -1)[outside] = _reduce_chroma(pixels).squeeze(2).T
-        return rgb.clamp(0, 1)
+        reduce_chroma = _reduce_chroma_of_some if lab.device.type == "cpu" else _reduce_chroma_of_all
+        return _to_gamma(reduce_chroma(lab)).clamp(0, 1)
 
 
 def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
         (B, 3, H, W) sRGB, float32, unbounded.
     """
     with torch.autocast(L.device.type, enabled=False):
-        return _lab_to_rgb(torch.cat([L, ab], dim=1).float())
+        return _to_gamma(_lab_to_linear(torch.cat([L, ab], dim=1).float()))
 
 
 def by_rows(convert: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
@@ -113,11 +113,9 @@ def to_hue_chroma(L: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         hue (B, 1, H, W) in [0, 1) and chroma (B, 1, H, W) in [0, 1].
     """
-    from kornia.color import rgb_to_hsv
-
     rgb = join(L, ab)
     chroma = rgb.amax(dim=1, keepdim=True) - rgb.amin(dim=1, keepdim=True)
-    return rgb_to_hsv(rgb)[:, :1] / (2 * math.pi) % 1, chroma
+    return _rgb_to_hue(rgb, chroma), chroma
 
 
 def from_hue_chroma(L: Tensor, hue: Tensor, chroma: Tensor) -> Tensor:
@@ -134,24 +132,16 @@ def from_hue_chroma(L: Tensor, hue: Tensor, chroma: Tensor) -> Tensor:
     Returns:
         (B, 2, H, W) in Lab units. The colors may be out of gamut.
     """
-    from kornia.color import hsv_to_rgb
-
     with torch.autocast(L.device.type, enabled=False):
         L, hue, chroma = L.float(), hue.float(), chroma.float()
-        ones = torch.ones_like(hue)
-        rgb = chroma * hsv_to_rgb(torch.cat([2 * math.pi * hue, ones, ones], dim=1))
-        luminance = _luminance(_lab_to_rgb(torch.cat([L, 0 * L, 0 * L], dim=1)))
-        low, high = -ones, ones
-        for _ in range(OFFSET_BISECTIONS):
-            middle = (low + high) / 2
-            too_dark = _luminance(rgb + middle) < luminance
-            low, high = torch.where(too_dark, middle, low), torch.where(too_dark, high, middle)
-        return _rgb_to_lab(rgb + (low + high) / 2)[:, 1:]
-
-
-def _luminance(rgb: Tensor) -> Tensor:
-    """Return the relative luminance (B, 1, H, W) of sRGB (B, 3, H, W), which may lie outside [0, 1]."""
-    return (_linearize(rgb) * rgb.new_tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(dim=1, keepdim=True)
+        rgb = chroma * _hue_to_rgb(hue)
+        luminance = _to_light((L + 16) / 116)
+        offset = -torch.ones_like(hue)
+        for i in range(OFFSET_BISECTIONS):
+            middle = offset + 0.5**i
+            too_dark = _weighted_sum(LUMINANCE, _to_linear(rgb + middle)).unsqueeze(1) < luminance
+            offset = torch.where(too_dark, middle, offset)
+        return _linear_to_lab(_to_linear(rgb + offset + 0.5**OFFSET_BISECTIONS))[:, 1:]
 
 
 def in_gamut_bins() -> Tensor:
@@ -176,50 +166,109 @@ def in_gamut_bins() -> Tensor:
     return torch.from_numpy(grid[inside]).float()
 
 
-def _in_gamut(rgb: Tensor, dim: int) -> Tensor:
-    return ((rgb >= -GAMUT_TOLERANCE) & (rgb <= 1 + GAMUT_TOLERANCE)).all(dim)
+def _reduce_chroma_of_some(lab: Tensor) -> Tensor:
+    """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with work only for the pixels out of gamut.
+
+    How many these are is only known where the values are, so that another device would have to be waited for.
+    """
+    linear = _lab_to_linear(lab)
+    outside = ~_in_gamut(linear).squeeze(1)  # (B, H, W)
+    if outside.any():
+        pixels = lab.movedim(1, -1)[outside].T[:, :, None]  # (3, N, 1)
+        linear.movedim(1, -1)[outside] = _reduce_chroma(pixels).squeeze(2).T
+    return linear
+
+
+def _reduce_chroma_of_all(lab: Tensor) -> Tensor:
+    """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with the same operations for any values."""
+    linear = _lab_to_linear(lab)
+    return torch.where(_in_gamut(linear), linear, _reduce_chroma(lab))
 
 
 def _reduce_chroma(lab: Tensor) -> Tensor:
-    """Map Lab (3, N, 1) to sRGB (3, N, 1) with the chroma scaled to the largest in-gamut value, by bisection."""
-    low = torch.zeros_like(lab[:1])
-    high = torch.ones_like(low)
-    for _ in range(CHROMA_BISECTIONS):
-        middle = (low + high) / 2
-        inside = _in_gamut(_scale_chroma(lab, middle), dim=0)
-        low = torch.where(inside, middle, low)
-        high = torch.where(inside, high, middle)
-    return _scale_chroma(lab, low)
+    """Map Lab (..., 3, H, W) to linear sRGB with the chroma scaled to the largest in-gamut value, by bisection."""
+    with torch.no_grad():
+        scale = torch.zeros_like(lab.narrow(-3, 0, 1))
+        for i in range(1, CHROMA_BISECTIONS + 1):
+            middle = scale + 0.5**i
+            scale = torch.where(_in_gamut(_lab_to_linear(_scale_chroma(lab, middle))), middle, scale)
+    return _lab_to_linear(_scale_chroma(lab, scale))
 
 
 def _scale_chroma(lab: Tensor, scale: Tensor) -> Tensor:
-    """Map Lab (3, N, 1) with its chroma times `scale` (1, N, 1) to sRGB (3, N, 1)."""
-    return _lab_to_rgb(torch.cat([lab[:1], lab[1:] * scale]))
+    """Multiply the chroma of Lab (..., 3, H, W) by `scale` (..., 1, H, W)."""
+    return torch.cat([lab.narrow(-3, 0, 1), lab.narrow(-3, 1, 2) * scale], dim=-3)
 
 
-def _rgb_to_lab(rgb: Tensor) -> Tensor:
-    """Map sRGB (..., 3, H, W), which may lie outside [0, 1], to Lab (..., 3, H, W)."""
-    xyz = _apply_matrix(RGB_TO_XYZ, _linearize(rgb)) / rgb.new_tensor(WHITE_XYZ)[:, None, None]
-    root = torch.where(xyz > 0.008856, xyz.clamp(min=0.008856) ** (1 / 3), 7.787 * xyz + 4 / 29)
-    x, y, z = root.unbind(dim=-3)
+def _in_gamut(linear: Tensor) -> Tensor:
+    """Return which colors of linear sRGB (..., 3, H, W) are in gamut, bool (..., 1, H, W)."""
+    low, high = GAMUT
+    return (linear.amin(-3, keepdim=True) >= low) & (linear.amax(-3, keepdim=True) <= high)
+
+
+def _linear_to_lab(linear: Tensor) -> Tensor:
+    """Map linear sRGB (..., 3, H, W), which may lie outside [0, 1], to Lab (..., 3, H, W)."""
+    x, y, z = _from_light(_apply_matrix(RGB_TO_RELATIVE_XYZ, linear)).unbind(dim=-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
 
-def _lab_to_rgb(lab: Tensor) -> Tensor:
-    """Map Lab (..., 3, H, W) to sRGB (..., 3, H, W), which leaves [0, 1] where a color is out of gamut."""
+def _lab_to_linear(lab: Tensor) -> Tensor:
+    """Map Lab (..., 3, H, W) to linear sRGB (..., 3, H, W), which leaves [0, 1] where a color is out of gamut."""
     L, a, b = lab.unbind(dim=-3)
     y = (L + 16) / 116
-    root = torch.stack([a / 500 + y, y, (y - b / 200).clamp(min=0)], dim=-3)
-    xyz = torch.where(root > 0.2068966, root**3, (root - 4 / 29) / 7.787)
-    linear = _apply_matrix(XYZ_TO_RGB, xyz * lab.new_tensor(WHITE_XYZ)[:, None, None])
-    return torch.where(linear > 0.0031308, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    roots = torch.stack([a / 500 + y, y, (y - b / 200).clamp(min=0)], dim=-3)
+    return _apply_matrix(RELATIVE_XYZ_TO_RGB, _to_light(roots))
 
 
-def _linearize(rgb: Tensor) -> Tensor:
-    """Map sRGB to linear RGB (IEC 61966-2-1)."""
-    return torch.where(rgb > 0.04045, ((rgb + 0.055).clamp(min=0) / 1.055) ** 2.4, rgb / 12.92)
+# Each of these curves is a line below a threshold and a power above it. Where the two meet, the curve is the sum of
+# both, each clamped to its side, which takes half the time of `torch.where` on a CPU.
+
+
+def _to_linear(rgb: Tensor) -> Tensor:
+    """Map sRGB to linear sRGB (IEC 61966-2-1)."""
+    return ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4 + (rgb.clamp(max=0.04045) - 0.04045) / 12.92
+
+
+def _to_gamma(linear: Tensor) -> Tensor:
+    """Map linear sRGB to sRGB, the inverse of `_to_linear`."""
+    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    return power + 12.92 * (linear.clamp(max=0.0031308) - 0.0031308)
+
+
+def _from_light(xyz: Tensor) -> Tensor:
+    """Map relative XYZ to the cube roots of which Lab consists."""
+    # these rounded constants leave a gap of 3e-7 at the threshold, 2e-4 of a
+    return torch.where(xyz > 0.008856, xyz.clamp(min=0.008856) ** (1 / 3), 7.787 * xyz + 4 / 29)
+
+
+def _to_light(roots: Tensor) -> Tensor:
+    """Map the cube roots of which Lab consists to relative XYZ, the inverse of `_from_light`."""
+    return roots.clamp(min=0.2068966) ** 3 + (roots.clamp(max=0.2068966) - 0.2068966) / 7.787
+
+
+def _rgb_to_hue(rgb: Tensor, chroma: Tensor) -> Tensor:
+    """Return the hue of HSV (B, 1, H, W) in [0, 1), 0 for gray, of sRGB (B, 3, H, W) with chroma (B, 1, H, W)."""
+    r, g, b = rgb.split(1, dim=1)
+    sixths = torch.where(
+        (r >= g) & (r >= b),
+        g - b,
+        torch.where(g >= b, b - r + 2 * chroma, r - g + 4 * chroma),
+    )
+    return sixths / chroma.clamp(min=1e-12) / 6 % 1 % 1  # of a tiny negative number, the first remainder rounds to 1
+
+
+def _hue_to_rgb(hue: Tensor) -> Tensor:
+    """Map the hue of HSV (B, 1, H, W) in [0, 1) to sRGB (B, 3, H, W) of full saturation and value."""
+    r, g, b = (6 * hue - 3).abs() - 1, 2 - (6 * hue - 2).abs(), 2 - (6 * hue - 4).abs()
+    return torch.cat([r, g, b], dim=1).clamp(0, 1)
 
 
 def _apply_matrix(matrix: tuple[tuple[float, ...], ...], colors: Tensor) -> Tensor:
     """Multiply the channels of (..., 3, H, W) by a 3x3 matrix."""
-    return torch.einsum("oi,...ihw->...ohw", colors.new_tensor(matrix), colors)
+    return torch.stack([_weighted_sum(row, colors) for row in matrix], dim=-3)
+
+
+def _weighted_sum(weights: tuple[float, ...], colors: Tensor) -> Tensor:
+    """Return the sum (..., H, W) of the channels of (..., 3, H, W), each times its weight."""
+    x, y, z = colors.unbind(dim=-3)
+    return (weights[0] * x).add_(y, alpha=weights[1]).add_(z, alpha=weights[2])

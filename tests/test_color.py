@@ -1,9 +1,14 @@
+import math
+
 import numpy as np
 import pytest
 import torch
+from kornia.color import hsv_to_rgb, rgb_to_hsv
 from skimage.color import lab2rgb, rgb2lab
 
-from colorgan.color import join, join_unbounded, split
+from colorgan import color as color_module
+from colorgan.color import from_hue_chroma, join, join_unbounded, split, to_hue_chroma
+from tests.waits import fake_cuda
 
 # sRGB (D65) -> CIE Lab, from the literature
 PRIMARIES = {
@@ -34,7 +39,13 @@ def joined(lab):
 
 
 def by_skimage(convert, picture):
-    return torch.from_numpy(convert(picture.movedim(1, -1).numpy())).movedim(-1, 1)
+    """In float64, rounded at the end."""
+    return torch.from_numpy(convert(picture.movedim(1, -1).double().numpy())).movedim(-1, 1).float()
+
+
+def joined_everywhere(lab):
+    """`joined` as devices other than the CPU do it."""
+    return color_module._to_gamma(color_module._reduce_chroma_of_all(lab)).clamp(0, 1)
 
 
 @pytest.fixture
@@ -59,12 +70,18 @@ def test_join_gives_the_known_values(color):
 
 
 def test_split_agrees_with_scikit_image(rgb):
-    torch.testing.assert_close(lab_of(rgb), by_skimage(rgb2lab, rgb), atol=1e-3, rtol=0)
+    torch.testing.assert_close(lab_of(rgb), by_skimage(rgb2lab, rgb), atol=1e-4, rtol=0)
 
 
 def test_join_agrees_with_scikit_image_in_gamut(rgb):
     lab = lab_of(rgb)
-    torch.testing.assert_close(joined(lab), by_skimage(lab2rgb, lab), atol=1e-4, rtol=0)
+    torch.testing.assert_close(joined(lab), by_skimage(lab2rgb, lab), atol=1e-5, rtol=0)
+
+
+def test_dark_colors_agree_with_scikit_image(rgb):
+    lab = lab_of(rgb / 20)
+    torch.testing.assert_close(lab, by_skimage(rgb2lab, rgb / 20), atol=1e-4, rtol=0)
+    torch.testing.assert_close(joined(lab), by_skimage(lab2rgb, lab), atol=1e-5, rtol=0)
 
 
 def test_split_gives_lightness_and_color_of_the_picture(rgb):
@@ -121,7 +138,7 @@ def test_any_color_keeps_its_hue(lab):
 def test_a_color_outside_the_gamut_loses_no_more_chroma_than_it_must(lab):
     kept = split(joined(lab))[1]
     more = torch.cat([lab[:, :1], kept + 0.02 * lab[:, 1:]], dim=1)
-    rgb = by_skimage(lab2rgb, more).float()
+    rgb = by_skimage(lab2rgb, more)
     inside_but_lowered = (lab[:, 1:] - kept).norm(dim=1) > 0.03 * lab[:, 1:].norm(dim=1)
     clipped = (rgb.amin(1) <= 0) | (rgb.amax(1) >= 1)
     assert clipped[inside_but_lowered].all()
@@ -137,6 +154,61 @@ def test_a_pixel_outside_the_gamut_leaves_the_others_alone(rgb):
     painted = joined(lab)
     painted[0, :, 3, 4] = rgb[0, :, 3, 4]
     torch.testing.assert_close(painted, rgb, atol=1e-4, rtol=0)
+
+
+def test_other_devices_give_the_colors_of_the_cpu(lab, rgb):
+    for colors in (lab, lab_of(rgb)):
+        assert torch.equal(joined_everywhere(colors), joined(colors))
+
+
+def test_other_devices_give_the_gradient_of_the_cpu(lab):
+    lab.requires_grad_()
+    weights = torch.randn(2, 3, 40, 40)
+    gradients = [torch.autograd.grad((f(lab) * weights).sum(), lab)[0] for f in (joined, joined_everywhere)]
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-6, rtol=1e-6)
+    assert gradients[0].any()
+
+
+def test_the_gradient_of_a_color_out_of_gamut_treats_the_scale_of_its_chroma_as_a_constant():
+    lab = pixels([OUTSIDE[0]]).double()
+    kept = split(joined(lab))[1].norm() / lab[:, 1:].norm()
+    ab = lab[:, 1:].float().requires_grad_()
+    scaled = lab[:, 1:].float().mul(kept).requires_grad_()
+    found = torch.autograd.grad(join(lab[:, :1], ab)[:, 2].sum(), ab)[0]
+    expected = torch.autograd.grad(join_unbounded(lab[:, :1], scaled)[:, 2].sum(), scaled)[0]
+    torch.testing.assert_close(found, kept.float() * expected, rtol=1e-3, atol=0)
+
+
+def test_hue_is_that_of_kornia(rgb):
+    rgb[0, :, :8] = (4 * rgb[0, :, :8]).round() / 4  # grays, and colors of which two channels are equal
+    chroma = rgb.amax(1, keepdim=True) - rgb.amin(1, keepdim=True)
+    expected = rgb_to_hsv(rgb)[:, :1] / (2 * math.pi)
+    torch.testing.assert_close(color_module._rgb_to_hue(rgb, chroma), expected, atol=1e-6, rtol=0)
+
+
+def test_a_hue_just_below_red_is_below_1():
+    hue = color_module._rgb_to_hue(pixels([(1.0, 0.0, 1e-9)]), torch.ones(1, 1, 1, 1))
+    assert 0 <= hue < 1
+
+
+def test_the_color_of_a_hue_is_that_of_kornia():
+    hue = torch.linspace(0, 1, 1201)[None, None, None, :-1]
+    ones = torch.ones_like(hue)
+    expected = hsv_to_rgb(torch.cat([2 * math.pi * hue, ones, ones], dim=1))
+    torch.testing.assert_close(color_module._hue_to_rgb(hue), expected, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("convert", [join, join_unbounded, to_hue_chroma, lambda L, ab: split(torch.cat([L, ab], 1))])
+def test_a_conversion_does_not_wait_for_the_device(convert):
+    with fake_cuda():
+        L, ab = torch.empty(2, 1, 8, 8, device="cuda"), torch.empty(2, 2, 8, 8, device="cuda")
+        convert(L, ab)
+
+
+def test_hue_and_chroma_are_converted_back_without_a_wait():
+    with fake_cuda():
+        L = torch.empty(2, 1, 8, 8, device="cuda")
+        assert from_hue_chroma(L, L, L).is_cuda
 
 
 def test_join_leaves_its_arguments_alone(lab):

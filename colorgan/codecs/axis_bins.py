@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.codecs.base import resize
-from colorgan.codecs.distribution import Distribution, sample_with_shared_noise
+from colorgan.codecs.distribution import Distribution, expectation, sample_with_shared_noise
 
 NUM_BINS = 25  # of each axis
 BIN_WIDTH = 10  # in Lab units
@@ -48,7 +48,7 @@ class AxisBins(Distribution):
             probabilities = torch.stack(axes, dim=2)
         else:
             probabilities = torch.softmax(logits, dim=1)
-        return (probabilities * self.centers.view(-1, 1, 1, 1)).sum(dim=1)
+        return expectation(probabilities, self.centers)
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """Round ab (B, 2, H, W) to the centers of its bins."""

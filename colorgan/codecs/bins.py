@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.codecs.base import resize
-from colorgan.codecs.distribution import TEMPERATURE, Distribution, sample_with_shared_noise
+from colorgan.codecs.distribution import TEMPERATURE, Distribution, expectation, sample_with_shared_noise
 from colorgan.codecs.neighbors import NearestNeighbors
 from colorgan.color import in_gamut_bins
 from colorgan.errors import UserError
@@ -113,8 +113,7 @@ class Bins(Distribution):
             probabilities = sample_with_shared_noise(out, self.seed)
         else:
             probabilities = torch.softmax(out.float() / (self.temperature if self.decoding == "annealed" else 1), dim=1)
-        with torch.autocast(out.device.type, enabled=False):
-            return torch.einsum("bqhw,qc->bchw", probabilities, self.bins)
+        return torch.stack([expectation(probabilities, values) for values in self.bins.unbind(dim=1)], dim=1)
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """Decode the soft encoding of ab (B, 2, H, W)."""

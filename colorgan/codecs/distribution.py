@@ -49,6 +49,19 @@ class Distribution(Codec):
         return self.decoding in self.differentiable_decodings
 
 
+def expectation(probabilities: Tensor, values: Tensor) -> Tensor:
+    """Return the mean of `values` under the distribution of each pixel, in full precision (`docs/precision.md`).
+
+    Args:
+        probabilities: (B, K, ...).
+        values: (K,).
+
+    Returns:
+        (B, ...). A matrix product would round both arguments to TF32 in training on CUDA.
+    """
+    return (probabilities * values.view(-1, *[1] * (probabilities.ndim - 2))).sum(dim=1)
+
+
 def sample_with_shared_noise(logits: Tensor, seed: int, stream: int = 0) -> Tensor:
     """Sample from the annealed distribution of each pixel by the Gumbel-max trick, with the same noise at all pixels.
 
@@ -68,6 +81,6 @@ def sample_with_shared_noise(logits: Tensor, seed: int, stream: int = 0) -> Tens
     uniform = torch.rand(
         logits.shape[1], generator=torch.Generator().manual_seed(seed_of(seed, stream)), dtype=torch.float64
     )
-    gumbel = -torch.log(-torch.log(uniform)).to(logits.device, torch.float32)
+    gumbel = -torch.log(-torch.log(uniform)).float().to(logits.device, non_blocking=True)
     annealed = torch.log_softmax(logits.float() / TEMPERATURE, dim=1)
     return torch.softmax(SHARPNESS * (annealed + gumbel[:, None, None]), dim=1)

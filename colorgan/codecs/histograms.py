@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.codecs.base import resize
-from colorgan.codecs.distribution import Distribution, sample_with_shared_noise
+from colorgan.codecs.distribution import Distribution, expectation, sample_with_shared_noise
 from colorgan.color import from_hue_chroma, to_hue_chroma
 
 SIGMA_AB = 25.0  # in Lab units: the bins of a and b are quantiles of a Gaussian with this standard deviation
@@ -114,7 +114,7 @@ class Histograms(Distribution):
             return self.centers[(probabilities.cumsum(dim=1) < 0.5).sum(dim=1).clamp(max=self.bins - 1)]
         if self.decoding == "mode":
             return self.centers[probabilities.argmax(dim=1)]
-        return torch.einsum("bk...,k->b...", probabilities, self.centers)
+        return expectation(probabilities, self.centers)
 
     def _hue_chroma(self, probabilities: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mode or the circular mean of hue, and the chroma after chromatic fading.
@@ -129,10 +129,7 @@ class Histograms(Distribution):
         if self.decoding == "mode":
             return self.centers[probabilities.argmax(dim=1, keepdim=True)], chroma
         angle = 2 * math.pi * self.centers
-        x, y = (
-            torch.einsum("bkhw,k->bhw", probabilities, wave(angle))[:, None] / self.bins
-            for wave in (torch.cos, torch.sin)
-        )
+        x, y = (expectation(probabilities, wave(angle))[:, None] / self.bins for wave in (torch.cos, torch.sin))
         length = torch.hypot(x, y)  # the longer the mean vector, the more certain the hue
         fade = (length / self.fading).clamp(max=1) if self.fading and self.decoding != "sample" else 1.0
         return torch.atan2(y, x) / (2 * math.pi) % 1, chroma * fade

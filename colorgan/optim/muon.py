@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colorgan.precision import full_precision
+
 NS_STEPS = 5  # of the Newton-Schulz iteration
 NS_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # chosen by Jordan such that small singular values grow fast
 UPDATE_RMS = 0.2  # of an update at lr=1, about that of Adam (Liu et al. 2025, "Muon is scalable", section 2.2)
@@ -79,7 +81,8 @@ class Muon(torch.optim.Adam):
             buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(p.grad)
             directions.append(p.grad.add(buffer, alpha=group["momentum"]).flatten(1))  # Nesterov
             p.grad = None
-        with torch.autocast(matrices[0].device.type, enabled=False):  # the iteration diverges in bfloat16
+        # the iteration diverges in bfloat16 and in TF32
+        with torch.autocast(matrices[0].device.type, enabled=False), full_precision():
             updates = orthogonalize(torch.stack(directions))
         step_size = group["lr"] * UPDATE_RMS * max(updates.shape[1:]) ** 0.5
         for p, update in zip(matrices, updates, strict=True):
@@ -91,7 +94,8 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 
     Each step multiplies X from the left by a I + b G + c G^2, where G = X X^T and a, b and c are `NS_COEFFICIENTS`.
     These factors are polynomials of the first G and commute, so that their product is computed first, which is cheaper
-    where X is wide.
+    where X is wide, as kernels of convolutions are. It needs float32: rounding to TF32 makes small eigenvalues of G
+    negative, and the iteration enlarges these without bound.
 
     Args:
         matrices: (N, rows, columns), a floating-point type.
@@ -105,12 +109,19 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     gram = wide @ wide.mT
     squared_norm = gram.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=torch.finfo(gram.dtype).tiny)[:, None, None]
     gram = gram / squared_norm
-    identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    product = identity / squared_norm.sqrt()
-    a, b, c = NS_COEFFICIENTS
-    for _ in range(NS_STEPS):
-        factor = a * identity + b * gram + c * (gram @ gram)
-        product = factor @ product
+    factor = _polynomial(gram)
+    product = factor / squared_norm.sqrt()
+    for _ in range(NS_STEPS - 1):
         gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        product = factor @ product
     result = product @ wide
     return result.mT if tall else result
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """Return a I + b G + c G^2 for symmetric matrices G (N, n, n), with the coefficients of `NS_COEFFICIENTS`."""
+    a, b, c = NS_COEFFICIENTS
+    factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
