@@ -21,7 +21,7 @@ XYZ_TO_RGB = (  # the inverse of RGB_TO_XYZ
     (0.0556466391351772, -0.2040413383665112, 1.0573110696453443),
 )
 WHITE_XYZ = (0.95047, 1.0, 1.08883)  # D65, 2 degree observer
-# XYZ is always relative to white: X / Xn, Y / Yn, Z / Zn
+# The same for XYZ relative to white: X / Xn, Y / Yn, Z / Zn
 RGB_TO_RELATIVE_XYZ = tuple(tuple(x / white for x in row) for row, white in zip(RGB_TO_XYZ, WHITE_XYZ, strict=True))
 RELATIVE_XYZ_TO_RGB = tuple(tuple(x * white for x, white in zip(row, WHITE_XYZ, strict=True)) for row in XYZ_TO_RGB)
 LUMINANCE = RGB_TO_XYZ[1]  # Y of linear sRGB
@@ -62,8 +62,8 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
     """
     with torch.autocast(L.device.type, enabled=False):
         lab = torch.cat([L, ab], dim=1).float()
-        reduce_chroma = _reduce_chroma_of_some if lab.device.type == "cpu" else _reduce_chroma_of_all
-        return _to_gamma(reduce_chroma(lab)).clamp(0, 1)
+        into_gamut = _into_gamut_sparse if lab.device.type == "cpu" else _into_gamut_dense
+        return _to_srgb(into_gamut(lab)).clamp(0, 1)
 
 
 def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
         (B, 3, H, W) sRGB, float32, unbounded.
     """
     with torch.autocast(L.device.type, enabled=False):
-        return _to_gamma(_lab_to_linear(torch.cat([L, ab], dim=1).float()))
+        return _to_srgb(_lab_to_linear(torch.cat([L, ab], dim=1).float()))
 
 
 def by_rows(convert: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def in_gamut_bins() -> Tensor:
     return torch.from_numpy(grid[inside]).float()
 
 
-def _reduce_chroma_of_some(lab: Tensor) -> Tensor:
+def _into_gamut_sparse(lab: Tensor) -> Tensor:
     """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with work only for the pixels out of gamut.
 
     How many these are is only known where the values are, so that another device would have to be waited for.
@@ -179,7 +179,7 @@ def _reduce_chroma_of_some(lab: Tensor) -> Tensor:
     return linear
 
 
-def _reduce_chroma_of_all(lab: Tensor) -> Tensor:
+def _into_gamut_dense(lab: Tensor) -> Tensor:
     """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with the same operations for any values."""
     linear = _lab_to_linear(lab)
     return torch.where(_in_gamut(linear), linear, _reduce_chroma(lab))
@@ -229,7 +229,7 @@ def _to_linear(rgb: Tensor) -> Tensor:
     return ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4 + (rgb.clamp(max=0.04045) - 0.04045) / 12.92
 
 
-def _to_gamma(linear: Tensor) -> Tensor:
+def _to_srgb(linear: Tensor) -> Tensor:
     """Map linear sRGB to sRGB, the inverse of `_to_linear`."""
     power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return power + 12.92 * (linear.clamp(max=0.0031308) - 0.0031308)
@@ -249,11 +249,7 @@ def _to_light(roots: Tensor) -> Tensor:
 def _rgb_to_hue(rgb: Tensor, chroma: Tensor) -> Tensor:
     """Return the hue of HSV (B, 1, H, W) in [0, 1), 0 for gray, of sRGB (B, 3, H, W) with chroma (B, 1, H, W)."""
     r, g, b = rgb.split(1, dim=1)
-    sixths = torch.where(
-        (r >= g) & (r >= b),
-        g - b,
-        torch.where(g >= b, b - r + 2 * chroma, r - g + 4 * chroma),
-    )
+    sixths = torch.where((r >= g) & (r >= b), g - b, torch.where(g >= b, b - r + 2 * chroma, r - g + 4 * chroma))
     return sixths / chroma.clamp(min=1e-12) / 6 % 1 % 1  # of a tiny negative number, the first remainder rounds to 1
 
 
