@@ -41,9 +41,9 @@ def test_the_generator_determines_the_result(rgb):
 
 
 def test_old_film_is_blind_to_red():
-    red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
-    assert aging._to_gray(red, torch.ones(1, 1, 1, 1)).item() == 0
-    assert aging._to_gray(red, torch.zeros(1, 1, 1, 1)).item() == pytest.approx(0.299)
+    old, panchromatic = aging._film_weights(torch.tensor([1.0, 0.0]).view(2, 1, 1, 1))[:, 0]
+    assert old.item() == 0
+    assert panchromatic.item() == pytest.approx(0.299)
 
 
 def test_blur_follows_its_sigma():

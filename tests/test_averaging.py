@@ -82,6 +82,19 @@ def test_a_frozen_body_is_stored_once(tmp_path):
     both.load_state_dict(torch.load(tmp_path / "both.pt"))
 
 
+def test_a_restored_average_goes_on_with_its_own_decay():
+    model = torch.nn.Linear(2, 2)
+    average, restored = ExponentialAverage(model, 0.99), ExponentialAverage(model, 0.99)
+    for step in range(8):
+        torch.nn.init.normal_(model.weight)
+        if step == 5:
+            restored.load_state_dict(average.state_dict())
+        average.update_parameters(model)
+        restored.update_parameters(model)
+    assert average.n_averaged == restored.n_averaged == 8
+    assert torch.equal(average.module.weight, restored.module.weight)
+
+
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
 def test_a_decay_out_of_range_is_refused(decay):
     with pytest.raises(ValueError, match="ema="):

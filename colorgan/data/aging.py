@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorgan.color import join, split
 from colorgan.data.augment import LUMA_WEIGHTS
+from colorgan.transfer import to_device
 
 # Weights of R, G and B on orthochromatic film, in use before the 1920s. It does not respond to red, so that lips and
 # bricks are dark and skies are white.
@@ -39,54 +40,64 @@ def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
     Returns:
         float (B, 3, H, W) in [0, 1]: the degraded lightness with the original color, as far as it is in the sRGB gamut.
     """
+    n = len(rgb)
+    chosen = _bernoulli(n, share, generator)
+    film = _film_weights(_half_uniform(n, 0, 1, generator))
+    sigma = _half_uniform(n, 0, MAX_BLUR, generator)
+    log_gamma = _half_uniform(n, *map(math.log, GAMMA), generator)
+    noise = torch.randn(n, 1, *rgb.shape[-2:], generator=generator)
+    grain = _half_uniform(n, 0, MAX_GRAIN, generator)
+    faded = _bernoulli(n, 0.5, generator)
+    black, white = _uniform(n, 0, MAX_FADING, generator) * faded, 1 - _uniform(n, 0, MAX_FADING, generator) * faded
+    quality = _uniform(n, *JPEG_QUALITY, generator)
+    compressed = _bernoulli(n, 0.5, generator)
+    draws = torch.stack([chosen, log_gamma, grain, black, white, quality, compressed])
+    chosen, log_gamma, grain, black, white, quality, compressed = to_device(draws, rgb.device)
+
     _, ab = split(rgb)
-    chosen = _bernoulli(rgb, share, generator)
-    gray = _to_gray(rgb, _half_uniform(rgb, 0, 1, generator))
-    gray = _blur(gray, _half_uniform(rgb, 0, MAX_BLUR, generator))
-    low, high = GAMMA
-    log_gamma = _half_uniform(rgb, math.log(low), math.log(high), generator)
+    gray = (rgb * to_device(film, rgb.device)).sum(dim=1, keepdim=True)
+    gray = _blur(gray, sigma)
     gray = gray.clamp(min=1e-4) ** log_gamma.exp()
-    noise = torch.randn(gray.shape, generator=generator).to(gray.device)
-    gray = gray + noise * _half_uniform(rgb, 0, MAX_GRAIN, generator)
-    faded = _bernoulli(rgb, 0.5, generator)
-    black = _uniform(rgb, 0, MAX_FADING, generator) * faded
-    white = 1 - _uniform(rgb, 0, MAX_FADING, generator) * faded
+    gray = gray + to_device(noise, rgb.device) * grain
     gray = (black + (white - black) * gray).clamp(0, 1)
-    quality = _uniform(rgb, *JPEG_QUALITY, generator).flatten()
-    compressed = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), quality)
-    gray = torch.where(_bernoulli(rgb, 0.5, generator) > 0, compressed[:, :1], gray)
+    jpeg = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), quality.flatten())
+    gray = torch.where(compressed > 0, jpeg[:, :1], gray)
     L, _ = split(gray.expand(-1, 3, -1, -1))
     return torch.where(chosen > 0, join(L, ab), rgb)
 
 
-def _to_gray(rgb: Tensor, orthochromatic: Tensor) -> Tensor:
-    """Return the gray values (B, 1, H, W) of a film between two types.
+def _film_weights(orthochromatic: Tensor) -> Tensor:
+    """Return the weights (B, 3, 1, 1) of R, G and B of films between two types.
 
     Args:
-        rgb: float (B, 3, H, W).
         orthochromatic: (B, 1, 1, 1), from 0 (panchromatic film) to 1 (orthochromatic film).
     """
-    start, end = rgb.new_tensor([LUMA_WEIGHTS, ORTHOCHROMATIC_WEIGHTS]).view(2, 1, 3, 1, 1)
-    return (rgb * torch.lerp(start, end, orthochromatic)).sum(dim=1, keepdim=True)
+    start, end = torch.tensor([LUMA_WEIGHTS, ORTHOCHROMATIC_WEIGHTS]).view(2, 1, 3, 1, 1)
+    return torch.lerp(start, end, orthochromatic)
 
 
 def _blur(gray: Tensor, sigma: Tensor) -> Tensor:
-    """Apply a Gaussian blur; `sigma` (B, 1, 1, 1) is a share of the short side."""
+    """Apply a Gaussian blur.
+
+    Args:
+        gray: (B, 1, H, W).
+        sigma: (B, 1, 1, 1) on the CPU, where kornia checks its values; a share of the short side.
+    """
     side = min(gray.shape[-2:])
     kernel = 2 * round(2 * MAX_BLUR * side) + 3
     return gaussian_blur2d(gray, kernel, (sigma * side).clamp(min=0.05).view(-1, 1).expand(-1, 2), "replicate")
 
 
-def _uniform(rgb: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Draw (B, 1, 1, 1) from [low, high)."""
-    return low + (high - low) * torch.rand(len(rgb), 1, 1, 1, generator=generator).to(rgb.device)
+def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Draw (n, 1, 1, 1) from [low, high)."""
+    return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)
 
 
-def _bernoulli(rgb: Tensor, p: float, generator: torch.Generator) -> Tensor:
-    """Draw (B, 1, 1, 1): 1 with probability `p`, else 0."""
-    return (torch.rand(len(rgb), 1, 1, 1, generator=generator) < p).float().to(rgb.device)
+def _bernoulli(n: int, p: float, generator: torch.Generator) -> Tensor:
+    """Draw (n, 1, 1, 1): 1 with probability `p`, else 0."""
+    return (torch.rand(n, 1, 1, 1, generator=generator) < p).float()
 
 
-def _half_uniform(rgb: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Draw (B, 1, 1, 1): uniform in [low, high) with probability 1/2, else 0."""
-    return _uniform(rgb, low, high, generator) * _bernoulli(rgb, 0.5, generator)
+def _half_uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Draw (n, 1, 1, 1): uniform in [low, high) with probability 1/2, else 0."""
+    return _uniform(n, low, high, generator) * _bernoulli(n, 0.5, generator)

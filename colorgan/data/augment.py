@@ -1,7 +1,7 @@
 """Augmentation of a batch on its own device.
 
 All randomness comes from the generator that is passed in. It lives on the CPU, so that a run draws the same numbers on
-every device, and no function here synchronizes with the device.
+every device, and no function here waits for the device.
 """
 
 import math
@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from colorgan.transfer import to_device
+
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
 LOG_MAX_ASPECT_RATIO = math.log(4 / 3)  # of the windows of `random_resized_crop`
 
@@ -17,8 +19,7 @@ LOG_MAX_ASPECT_RATIO = math.log(4 / 3)  # of the windows of `random_resized_crop
 def random_horizontal_flip(rgb: Tensor, generator: torch.Generator) -> Tensor:
     """Flip each image of a batch (B, 3, H, W) horizontally with probability 1/2."""
     flipped = torch.rand(len(rgb), generator=generator) < 0.5
-    flipped = flipped.to(rgb.device, non_blocking=True)
-    return torch.where(flipped[:, None, None, None], rgb.flip(-1), rgb)
+    return torch.where(to_device(flipped, rgb.device)[:, None, None, None], rgb.flip(-1), rgb)
 
 
 def random_resized_crop(rgb: Tensor, size: int, min_area: float, generator: torch.Generator) -> Tensor:

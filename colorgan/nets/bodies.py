@@ -144,8 +144,8 @@ def standardize_rgb(rgb: Tensor, cfg: Mapping[str, Any] = IMAGENET_STATISTICS) -
         rgb: (B, 3, H, W) in [0, 1].
         cfg: `pretrained_cfg` of the network, of which "mean" and "std" are used.
     """
-    mean, std = (rgb.new_tensor(cfg[key])[:, None, None] for key in ("mean", "std"))
-    return (rgb - mean) / std
+    channels = zip(rgb.unbind(1), cfg["mean"], cfg["std"], strict=True)
+    return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=1)
 
 
 def hash_weights(body: nn.Module) -> str:

@@ -59,9 +59,10 @@ class Hypercolumn(SparseNet):
             L: (B, 1, H, W) in [0, 100].
             points: (B, N, 2), the row and column of each pixel.
         """
-        padded = pad_to_multiple(L, 32).shape[-2:]
+        height, width = pad_to_multiple(L, 32).shape[-2:]
+        row, column = points.unbind(2)
         # x, y in [-1, 1]; float32 also under autocast, because bfloat16 is too coarse
-        grid = (2 * points.flip(2) + 1) / L.new_tensor(padded[::-1]) - 1
+        grid = torch.stack([(2 * column + 1) / width - 1, (2 * row + 1) / height - 1], dim=2)
         columns = (
             first(F.grid_sample(x, grid[:, None], padding_mode="border", align_corners=False))
             for first, x in zip(self.first, self._feature_maps(L), strict=True)
