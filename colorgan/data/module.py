@@ -25,7 +25,8 @@ class PhotographDataModule(pl.LightningDataModule):
 
     A batch is `{"rgb": float (B, 3, S, S) in [0, 1], "label": int64 (B,), "index": int64 (B,)}`. The workers return
     uint8; the device crops, flips and ages the images and replaces near-gray ones. The randomness of a batch depends on
-    (seed, epoch, batch index, rank) alone.
+    (seed, epoch, batch index, rank) alone. A batch on the device also has "host_index", the indices that the workers
+    read, on the CPU.
 
     Args:
         make_source: returns the images to train on (True) or to validate on (False); called once for each, when needed.
@@ -111,6 +112,12 @@ class PhotographDataModule(pl.LightningDataModule):
         """Number of training images."""
         return len(self.source(train=True))
 
+    def transfer_batch_to_device(
+        self, batch: dict[str, Tensor], device: torch.device, dataloader_idx: int
+    ) -> dict[str, Tensor]:
+        """Move a batch to the device, and keep its indices on the CPU too, where reading them waits for no device."""
+        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), "host_index": batch["index"]}
+
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Convert a uint8 batch to float, and augment it while training."""
         if not (self.trainer and self.trainer.training):
@@ -184,7 +191,7 @@ class PhotographDataModule(pl.LightningDataModule):
             self._dropped = torch.zeros(len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
         self._dropped[batch["index"]] |= gray & ~gray.all()
         indices = augment.replacement_indices(gray)
-        return {key: value[indices] for key, value in batch.items()}
+        return {**batch, **{key: batch[key][indices] for key in ("rgb", "label", "index")}}
 
 
 class _LazyDataLoader(DataLoader):

@@ -16,6 +16,7 @@ from colorgan.nets.base import EmbeddingNet
 from colorgan.nets.bodies import hash_weights
 from colorgan.systems.base import System
 from colorgan.systems.embeddings import Embeddings
+from colorgan.transfer import to_device
 
 
 class Colorization(System):
@@ -46,7 +47,8 @@ class Colorization(System):
         """Return the inputs of the net for a training batch with lightness L (B, 1, H, W)."""
         if self.embeddings is None:
             return Conditions(L)
-        return Conditions(L, self.embeddings.lookup(batch["index"], lambda missing: self.model.net.embed(L[missing])))
+        embeddings = self.embeddings.lookup(batch["host_index"], lambda missing: self.model.net.embed(L[missing]))
+        return Conditions(L, to_device(embeddings, L.device))
 
     def initialize(self, batches: Iterator[dict[str, Tensor]]) -> None:
         """Initialize the net from the lightness of the first batch, and the codec from the colors of all batches."""
@@ -56,9 +58,10 @@ class Colorization(System):
         self.average.load_state_dict(self.model.state_dict())
 
     def on_fit_start(self) -> None:
-        """Open the cache for the embeddings of a frozen network, if images are not augmented."""
+        """Open the cache for the embeddings of a frozen network, if images are neither augmented nor replaced."""
         data, net = self.experiment.data, self.model.net
-        if isinstance(net, EmbeddingNet) and not data.flip and data.smallest_crop == 1:
+        is_unchanged = not data.flip and data.smallest_crop == 1 and not data.aging and not data.near_gray
+        if isinstance(net, EmbeddingNet) and is_unchanged:
             content = self.trainer.datamodule.fingerprint() + hash_weights(net.body)
             path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, net.embedding_width)

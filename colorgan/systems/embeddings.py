@@ -39,20 +39,19 @@ class Embeddings:
         """Return the embeddings of a batch, and compute and store those that are missing.
 
         Args:
-            index: indices (B,) of the images in their dataset.
-            compute: maps positions in the batch (M,) to their embeddings (M, width).
+            index: indices (B,) of the images in their dataset, on the CPU.
+            compute: maps positions in the batch (M,), on the CPU, to their embeddings (M, width), on any device.
 
         Returns:
-            embeddings (B, width), on the device of `index`.
+            embeddings (B, width), on the CPU.
         """
-        rows = index.cpu().numpy()
+        rows = index.numpy()
         missing = np.isnan(self._rows[rows, 0])
         if missing.any():
-            vectors = compute(torch.from_numpy(missing).nonzero()[:, 0].to(index.device))
-            vectors = vectors.detach().float().cpu().numpy()
+            vectors = compute(torch.from_numpy(missing).nonzero()[:, 0]).detach().float().cpu().numpy()
             self._rows[rows[missing], 1:] = vectors[:, 1:]
             self._rows[rows[missing], 0] = vectors[:, 0]
-        return torch.from_numpy(self._rows[rows]).to(index.device)
+        return torch.from_numpy(self._rows[rows])
 
 
 def _is_valid(path: Path, shape: tuple[int, int]) -> bool:
