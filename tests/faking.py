@@ -53,6 +53,7 @@ def fake_cuda():
     watch = _Watch()
     stream = SimpleNamespace(synchronize=lambda: watch.record("synchronize"))
     with ExitStack() as stack:
+        stack.enter_context(mock.patch("torch.cuda.is_available", lambda: False))  # leave a real GPU alone
         stack.enter_context(mock.patch("torch.cuda.current_stream", lambda device=None: stream))
         for cache in (jpeg._DCT8_CACHE, jpeg._DEFAULT_QT_CACHE):  # outlive the test, and must keep nothing fake
             stack.enter_context(mock.patch.dict(cache, clear=True))
@@ -213,7 +214,6 @@ def move_to_cuda(module):
                     is_parameter = isinstance(value, nn.Parameter)
                     moved[value] = nn.Parameter(fake, value.requires_grad) if is_parameter else fake
                 setattr(part, name, moved[value])
-    return module
 
 
 def system_on_cuda(*overrides, experiment="experiments/gan.yaml"):

@@ -162,6 +162,15 @@ def test_broken_and_gray_files_are_left_out_and_reported_once(tmp_path, workers)
     assert data.report() is None
 
 
+def test_the_host_keeps_the_indices_that_were_read_where_images_are_replaced():
+    data = photos()
+    batch = {"rgb": torch.zeros(4, 3, 16, 16, dtype=torch.uint8), "index": torch.arange(4)}
+    batch["rgb"][2] = torch.randint(256, (3, 16, 16))  # the others are near-gray
+    batch = data.augment(data.transfer_batch_to_device(batch, torch.device("cpu"), 0), torch.Generator())
+    assert batch["index"].tolist() == [2, 2, 2, 2]
+    assert batch["host_index"].tolist() == [0, 1, 2, 3]
+
+
 def test_no_readable_file_is_an_error_before_training(tmp_path):
     for name in ("train/a.png", "val/a.png"):
         (tmp_path / name).parent.mkdir()

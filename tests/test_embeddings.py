@@ -1,12 +1,17 @@
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from colorgan import config
 from colorgan.errors import UserError
+from colorgan.systems import TABLES
+from colorgan.systems.building import build
 from colorgan.systems.embeddings import Embeddings
+from tests.conftest import TINY
 
 
 class Computer:
@@ -118,3 +123,19 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="embeddings of the images cannot be stored"):
         Embeddings(tmp_path / "file/e.npy", 9, 2)
+
+
+PLAIN = ("data.flip=false", "data.smallest_crop=1", "data.aging=0", "data.near_gray=0")
+
+
+@pytest.mark.parametrize(
+    "change", [None, "data.flip=true", "data.smallest_crop=0.5", "data.aging=0.5", "data.near_gray=3"]
+)
+def test_only_images_that_are_the_same_in_every_epoch_have_a_cache(tmp_path, change):
+    koala = ["system=supervised", "net=koala", "net.body=resnet10t", "net.body_size=32", f"run_dir={tmp_path}"]
+    overrides = [*TINY, *koala, *PLAIN, *([change] if change else [])]
+    model = build(config.load("experiments/gan.yaml", overrides, TABLES), fresh=False)
+    data = SimpleNamespace(fingerprint=lambda: "images", train_count=2)
+    model._trainer = SimpleNamespace(datamodule=data, global_rank=0)
+    model.on_fit_start()
+    assert (model.embeddings is None) == (change is not None)

@@ -49,10 +49,11 @@ def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
     grain = _half_uniform(n, 0, MAX_GRAIN, generator)
     faded = _bernoulli(n, 0.5, generator)
     black, white = _uniform(n, 0, MAX_FADING, generator) * faded, 1 - _uniform(n, 0, MAX_FADING, generator) * faded
-    quality = _uniform(n, *JPEG_QUALITY, generator)
+    quality = _uniform(n, *JPEG_QUALITY, generator).flatten()
     compressed = _bernoulli(n, 0.5, generator)
-    draws = torch.stack([chosen, log_gamma, grain, black, white, quality, compressed])
-    chosen, log_gamma, grain, black, white, quality, compressed = to_device(draws, rgb.device)
+    # Moved at once; kornia checks the values of `sigma` and `quality`, which waits for no device while they are here.
+    draws = torch.stack([chosen, log_gamma, grain, black, white, compressed])
+    chosen, log_gamma, grain, black, white, compressed = to_device(draws, rgb.device)
 
     _, ab = split(rgb)
     gray = (rgb * to_device(film, rgb.device)).sum(dim=1, keepdim=True)
@@ -60,7 +61,7 @@ def age(rgb: Tensor, share: float, generator: torch.Generator) -> Tensor:
     gray = gray.clamp(min=1e-4) ** log_gamma.exp()
     gray = gray + to_device(noise, rgb.device) * grain
     gray = (black + (white - black) * gray).clamp(0, 1)
-    jpeg = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), quality.flatten())
+    jpeg = jpeg_codec_differentiable(gray.expand(-1, 3, -1, -1), quality)
     gray = torch.where(compressed > 0, jpeg[:, :1], gray)
     L, _ = split(gray.expand(-1, 3, -1, -1))
     return torch.where(chosen > 0, join(L, ab), rgb)
@@ -81,7 +82,7 @@ def _blur(gray: Tensor, sigma: Tensor) -> Tensor:
 
     Args:
         gray: (B, 1, H, W).
-        sigma: (B, 1, 1, 1) on the CPU, where kornia checks its values; a share of the short side.
+        sigma: (B, 1, 1, 1) on the CPU, a share of the short side.
     """
     side = min(gray.shape[-2:])
     kernel = 2 * round(2 * MAX_BLUR * side) + 3

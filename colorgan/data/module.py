@@ -191,7 +191,7 @@ class PhotographDataModule(pl.LightningDataModule):
             self._dropped = torch.zeros(len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
         self._dropped[batch["index"]] |= gray & ~gray.all()
         indices = augment.replacement_indices(gray)
-        return {**batch, **{key: batch[key][indices] for key in ("rgb", "label", "index")}}
+        return {key: value if key == "host_index" else value[indices] for key, value in batch.items()}
 
 
 class _LazyDataLoader(DataLoader):
