@@ -3,7 +3,7 @@ import torch
 
 from colorgan.codecs import CODECS
 from colorgan.codecs.regress import Regress
-from tests.waits import fake_cuda
+from tests.faking import fake_cuda
 
 L = torch.full((1, 1, 2, 2), 50.0)
 
@@ -35,13 +35,16 @@ def test_a_codec_takes_a_smaller_prediction(name, size):
 @pytest.mark.parametrize("name", CODECS)
 def test_a_codec_does_not_wait_for_the_device(name):
     codec = CODECS[name]()
-    with fake_cuda(codec):
+    with fake_cuda() as waits:
+        codec.to("cuda")
+        waits.clear()
         out = torch.empty(2, codec.channels, 4, 4, device="cuda")
         L, ab = torch.empty(2, 1, 8, 8, device="cuda"), torch.empty(2, 2, 8, 8, device="cuda")
         assert codec.loss(out, L, ab).is_cuda
         for decoding in getattr(codec, "decodings", ()):
             codec.set_decoding(decoding)
             assert codec.decode(out, L).is_cuda
+    assert not waits
 
 
 @pytest.mark.parametrize("out, ab", [(0.0, 0.0), (1e4, 110.0), (-1e4, -110.0), (0.549306, 55.0)])

@@ -8,7 +8,7 @@ from skimage.color import lab2rgb, rgb2lab
 
 from colorgan import color as color_module
 from colorgan.color import from_hue_chroma, join, join_unbounded, split, to_hue_chroma
-from tests.waits import fake_cuda
+from tests.faking import fake_cuda
 
 # sRGB (D65) -> CIE Lab, from the literature
 PRIMARIES = {
@@ -200,15 +200,17 @@ def test_the_color_of_a_hue_is_that_of_kornia():
 
 @pytest.mark.parametrize("convert", [join, join_unbounded, to_hue_chroma, lambda L, ab: split(torch.cat([L, ab], 1))])
 def test_a_conversion_does_not_wait_for_the_device(convert):
-    with fake_cuda():
+    with fake_cuda() as waits:
         L, ab = torch.empty(2, 1, 8, 8, device="cuda"), torch.empty(2, 2, 8, 8, device="cuda")
         convert(L, ab)
+    assert not waits
 
 
 def test_hue_and_chroma_are_converted_back_without_a_wait():
-    with fake_cuda():
+    with fake_cuda() as waits:
         L = torch.empty(2, 1, 8, 8, device="cuda")
         assert from_hue_chroma(L, L, L).is_cuda
+    assert not waits
 
 
 def test_join_leaves_its_arguments_alone(lab):

@@ -8,6 +8,7 @@ from torch import Tensor
 from colorgan.codecs.base import Codec
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
+from colorgan.transfer import to_device
 
 TEMPERATURE = 0.38  # of the annealed mean (Zhang, Isola and Efros 2016, section 2.3), and of samples
 SHARPNESS = 5.0  # of the soft argmax of samples: high enough that one color wins, low enough that seams are soft
@@ -81,6 +82,6 @@ def sample_with_shared_noise(logits: Tensor, seed: int, stream: int = 0) -> Tens
     uniform = torch.rand(
         logits.shape[1], generator=torch.Generator().manual_seed(seed_of(seed, stream)), dtype=torch.float64
     )
-    gumbel = -torch.log(-torch.log(uniform)).float().to(logits.device, non_blocking=True)
+    gumbel = to_device(-torch.log(-torch.log(uniform)).float(), logits.device)
     annealed = torch.log_softmax(logits.float() / TEMPERATURE, dim=1)
     return torch.softmax(SHARPNESS * (annealed + gumbel[:, None, None]), dim=1)

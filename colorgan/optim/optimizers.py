@@ -17,7 +17,7 @@ OPTIMIZERS = {
     "adadelta": torch.optim.Adadelta,
     "muon": Muon,
 }
-FUSED_DEVICES = ("cpu", "cuda", "mps")  # on which torch has these optimizers as one kernel
+FUSED_DEVICES = ("cpu", "cuda", "mps")  # on which torch has Adam and AdamW as one kernel
 
 
 def make_optimizer(network: nn.Module, optim: DictConfig, ratio: float) -> Optimizer:
@@ -80,7 +80,7 @@ def _hyperparameters(network: nn.Module, optim: DictConfig) -> dict[str, Any]:
     by_optimizer = {
         "adam": {**betas, **fused},
         "adamw": {**betas, **fused},
-        "sgd": {**momentum, **fused},
+        "sgd": momentum,
         "adadelta": {},
         "muon": {**betas, **momentum},
     }
