@@ -5,11 +5,23 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorgan import metrics
 from colorgan.color import in_gamut_bins
-from colorgan.metrics import ab_error, accuracy, auc, ciede2000, colorfulness, colorfulness_ddcolor, hits, lab_mae
+from colorgan.metrics import (
+    ab_error,
+    ab_histogram,
+    accuracy,
+    auc,
+    ciede2000,
+    colorfulness,
+    colorfulness_ddcolor,
+    histogram_distance,
+    hits,
+    lab_mae,
+)
 from colorgan.metrics.metric import RebalancingWeights
 from colorgan.metrics.registry import METRICS
 
@@ -261,3 +273,22 @@ def test_metrics_that_share_a_measure_agree_on_what_it_takes():
 
 def test_metrics_without_a_perfect_value_are_measured_on_the_truth():
     assert all(metric.measures_truth for metric in METRICS.values() if metric.perfect is None)
+
+
+def test_the_histogram_of_colors_counts_all_pixels_in_bins_of_ten():
+    ab = torch.tensor([[0.0, 0.0], [4.9, -4.9], [10.0, 0.0], [500.0, -500.0]]).T[None, :, None]
+    counts = ab_histogram(ab).view(23, 23)
+    assert (counts[11, 11], counts[12, 11], counts[22, 0], counts.sum()) == (2, 1, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "counts, truth, expected",
+    [([1, 3], [2, 6], 0.0), ([1, 0], [0, 5], 1.0), ([1, 1], [1, 0], 0.5579)],
+)
+def test_the_distance_of_histograms(counts, truth, expected):
+    assert float(histogram_distance(torch.tensor(counts), torch.tensor(truth))) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_distance_of_histograms_is_that_of_scipy():
+    p, q = torch.rand(2, 50, dtype=torch.float64)
+    assert float(histogram_distance(p, q)) == pytest.approx(jensenshannon(p, q, base=2))

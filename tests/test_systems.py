@@ -126,9 +126,19 @@ def test_a_clip_that_would_stop_or_turn_the_gradient_is_refused(system, clip):
         system(f"optim.clip={clip}")
 
 
-@pytest.mark.parametrize("metric, better", [("val/ab_error", "min"), ("val/psnr", "max")])
+@pytest.mark.parametrize(
+    "metric, better", [("val/ab_error", "min"), ("val/psnr", "max"), ("val/color_distance", "min")]
+)
 def test_a_metric_chooses_epochs_where_its_better_values_lie(system, metric, better):
-    assert system(f"checkpoint.monitor={metric}").monitor_mode() == better
+    assert system(f"checkpoint.monitor={metric}").monitor_mode == better
+
+
+@pytest.mark.parametrize(
+    "kind, metric", [("adversarial", "val/color_distance"), ("supervised", "val/ab_error"), ("classifier", "val/top1")]
+)
+def test_the_best_epoch_of_a_gan_is_not_its_dullest(kind, metric):
+    settings = [f"system={kind}", "pretrained=false", *(["system.classes=2"] if kind == "classifier" else [])]
+    assert build(config.load("experiments/gan.yaml", settings, TABLES), fresh=True).monitor == metric
 
 
 @pytest.mark.parametrize("metric", ["val/typo", "val/top1"])

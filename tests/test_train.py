@@ -46,6 +46,7 @@ def test_metrics_have_losses_accuracies_rates_norms_and_speed(tiny_train, tmp_pa
     )
     named += " generator_lr discriminator_lr generator_gradient_norm discriminator_gradient_norm"
     assert {f"train/{name}" for name in named.split()} <= row.keys()
+    assert 0 < float(row["val/color_distance"]) < 1
     assert {"val/ab_error", "val/psnr", "val/colorfulness", "val/gray_ab_error", "val/gray_psnr"} <= row.keys()
     assert all(float(value) == float(value) for value in row.values())
 

@@ -70,7 +70,7 @@ class Checkpoint:
 
     keep: int = 3  # number of latest epochs to keep
     keep_every: int = 0  # keep every n-th epoch, too; 0: none
-    monitor: str = "val/ab_error"  # metric whose best epoch is saved as best.ckpt
+    monitor: str | None = None  # metric whose best epoch is saved as best.ckpt; null: the system's (docs/recipe.md)
 
 
 @dataclass

@@ -5,11 +5,13 @@
 
 from colorgan.metrics.functional import (
     ab_error,
+    ab_histogram,
     accuracy,
     auc,
     ciede2000,
     colorfulness,
     colorfulness_ddcolor,
+    histogram_distance,
     hits,
     lab_mae,
     psnr,
@@ -19,11 +21,13 @@ from colorgan.metrics.functional import (
 
 __all__ = [
     "ab_error",
+    "ab_histogram",
     "accuracy",
     "auc",
     "ciede2000",
     "colorfulness",
     "colorfulness_ddcolor",
+    "histogram_distance",
     "hits",
     "lab_mae",
     "psnr",

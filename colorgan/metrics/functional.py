@@ -3,9 +3,14 @@
 Those two are imported where they are called: training needs the other functions and does not wait for them.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
+AB_BIN_WIDTH = 10.0  # Lab units, of the bins of `ab_histogram`
+AB_BINS = 23  # along each axis
+MAX_BINNED_AB = 115.0  # Lab units; the first bin begins at -115
 MAX_AB_ERROR = 150  # Lab units, the last threshold of AuC
 LAB_RANGES = (100.0, 220.0, 220.0)  # of L, a and b, in the pixel accuracy of Nazeri et al.
 MAX_PSNR = 100.0  # dB, given to equal pictures, whose PSNR is infinite
@@ -170,6 +175,39 @@ def hits(logits: Tensor, label: Tensor, k: int) -> Tensor:
     """
     likeliest = logits.topk(min(k, logits.shape[1]), dim=1).indices
     return (likeliest == label[:, None]).any(dim=1).float()
+
+
+def ab_histogram(ab: Tensor) -> Tensor:
+    """Count the colors of all pixels in bins of 10 x 10 Lab units.
+
+    Args:
+        ab: (B, 2, H, W) in Lab units.
+
+    Returns:
+        (529,) numbers of pixels, float64 where the device has it. Histograms of several batches may be added.
+    """
+    index = ((ab + MAX_BINNED_AB) / AB_BIN_WIDTH).long().clamp(0, AB_BINS - 1)
+    flat = (index[:, 0] * AB_BINS + index[:, 1]).flatten()
+    counts = torch.zeros(
+        AB_BINS**2, device=ab.device, dtype=torch.float32 if ab.device.type == "mps" else torch.float64
+    )
+    return counts.scatter_add_(0, flat, torch.ones_like(flat, dtype=counts.dtype))
+
+
+def histogram_distance(counts: Tensor, truth: Tensor) -> Tensor:
+    """Compute the Jensen-Shannon distance of two histograms (Endres and Schindelin 2003), with logarithms to base 2.
+
+    Args:
+        counts: (N,), not all 0.
+        truth: (N,), not all 0.
+
+    Returns:
+        scalar in [0, 1]: 0 for equal distributions, 1 for distributions without a common bin.
+    """
+    p, q = counts / counts.sum(), truth / truth.sum()
+    middle = (p + q) / 2
+    divergence = (torch.xlogy(p, p / middle).nansum() + torch.xlogy(q, q / middle).nansum()) / (2 * math.log(2))
+    return divergence.clamp(min=0).sqrt()
 
 
 def _ab_distance(ab: Tensor, truth: Tensor) -> Tensor:

@@ -53,6 +53,8 @@ class Adversarial(Colorization):
         ValueError: an argument is out of range, or the arguments exclude each other.
     """
 
+    default_monitor = "val/color_distance"  # the ab error is smallest where colors are dull
+
     def __init__(
         self,
         colorizer: Colorizer,

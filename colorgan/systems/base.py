@@ -34,9 +34,11 @@ class System(pl.LightningModule):
 
     Attributes:
         monitor_modes: metrics that `checkpoint.monitor` may name, and whether the smallest or the largest is best.
+        default_monitor: the metric of `checkpoint.monitor=null`.
     """
 
     monitor_modes: ClassVar[dict[str, Literal["min", "max"]]]
+    default_monitor: ClassVar[str]
 
     def __init__(self, model: nn.Module, experiment: DictConfig, ema: float):
         super().__init__()
@@ -75,19 +77,25 @@ class System(pl.LightningModule):
         """Make one optimizer and one schedule for each of `networks`."""
         optim = self.experiment.optim
         optimizers = [make_optimizer(network, optim, ratio) for network, ratio in self.networks().values()]
-        mode = self.monitor_mode()
+        mode = self.monitor_mode
         return optimizers, [make_schedule(optimizer, optim, self.progress, mode) for optimizer in optimizers]
 
-    def monitor_mode(self) -> Literal["min", "max"]:
-        """Return whether the smallest or the largest `checkpoint.monitor` is best.
+    @property
+    def monitor(self) -> str:
+        """The metric whose best epoch is kept.
 
         Raises:
             UserError: the system does not log this metric.
         """
-        monitor = self.experiment.checkpoint.monitor
+        monitor = self.experiment.checkpoint.monitor or self.default_monitor
         if monitor not in self.monitor_modes:
             raise UserError(f"checkpoint.monitor={monitor}: this system has {', '.join(self.monitor_modes)}")
-        return self.monitor_modes[monitor]
+        return monitor
+
+    @property
+    def monitor_mode(self) -> Literal["min", "max"]:
+        """Whether the smallest or the largest value of `monitor` is best."""
+        return self.monitor_modes[self.monitor]
 
     def progress(self) -> float:
         """Return the done share of the run in [0, 1], by epochs or `trainer.max_time`, whichever is larger."""
@@ -228,7 +236,7 @@ class System(pl.LightningModule):
         self.log_dict(self.train_means())
         if self.experiment.optim.schedule == "plateau" and self.is_validated_epoch():
             for schedule in self.schedules():
-                schedule.step(self.trainer.callback_metrics[self.experiment.checkpoint.monitor])
+                schedule.step(self.trainer.callback_metrics[self.monitor])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = config.plain(self.experiment)

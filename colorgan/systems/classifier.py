@@ -35,6 +35,7 @@ class Classifier(System):
     """
 
     monitor_modes: ClassVar = {"val/loss": "min", "val/top1": "max", "val/top5": "max"}
+    default_monitor = "val/top1"
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from colorgan.color import join, split
 from colorgan.colorizer.colorizer import Colorizer, Conditions
-from colorgan.metrics import ab_error, colorfulness, psnr
+from colorgan.metrics import ab_error, ab_histogram, colorfulness, histogram_distance, psnr
 from colorgan.nets.base import EmbeddingNet
 from colorgan.nets.bodies import hash_weights
 from colorgan.systems.base import System
@@ -28,13 +28,14 @@ class Colorization(System):
         ema: decay of the averaged colorizer, which is validated and used.
     """
 
-    monitor_modes: ClassVar = {"val/ab_error": "min", "val/psnr": "max"}
+    monitor_modes: ClassVar = {"val/ab_error": "min", "val/psnr": "max", "val/color_distance": "min"}
 
     model: Colorizer
 
     def __init__(self, colorizer: Colorizer, experiment: DictConfig, ema: float):
         super().__init__(colorizer, experiment, ema)
         self.embeddings: Embeddings | None = None
+        self._color_counts: Tensor | float = 0.0  # histograms of predicted and true color (2, bins), in validation
 
     def networks(self) -> dict[str, tuple[nn.Module, float]]:
         return {"generator": (self.model.net, 1.0)}
@@ -66,12 +67,21 @@ class Colorization(System):
             path = Path(self.experiment.run_dir) / "embeddings" / f"{content}-{self.global_rank}.npy"
             self.embeddings = Embeddings(path, self.trainer.datamodule.train_count, net.embedding_width)
 
+    def on_validation_epoch_start(self) -> None:
+        self._color_counts = 0.0
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the distance between the distributions of predicted and true colors."""
+        counts = self.trainer.strategy.reduce(self._color_counts, reduce_op="sum")
+        self.log("val/color_distance", histogram_distance(*counts))
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log metrics of the averaged colorizer, those of gray images, and the colorfulness of the true images."""
         rgb = batch["rgb"]
         L, true_ab = split(rgb)
         ab, gray = self(L), torch.zeros_like(true_ab)
         colored = join(L, ab)
+        self._color_counts += torch.stack([ab_histogram(split(colored)[1]), ab_histogram(true_ab)])
         self.log_validation(
             {
                 "ab_error": ab_error(ab, true_ab),

@@ -31,6 +31,7 @@ class Supervised(Colorization):
     """
 
     monitor_modes: ClassVar = Colorization.monitor_modes | {"val/scene_top1": "max"}
+    default_monitor = "val/ab_error"
 
     def __init__(
         self,

@@ -111,8 +111,8 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         ModelCheckpoint(
             run_dir,
             filename="best",
-            monitor=experiment.checkpoint.monitor,
-            mode=system.monitor_mode(),
+            monitor=system.monitor,
+            mode=system.monitor_mode,
             enable_version_counter=False,
         ),
         # Saves after the one above, so that its checkpoints contain the updated best score: a resumed run then
