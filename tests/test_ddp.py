@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import TINY
 
@@ -63,7 +65,7 @@ Timer.time_elapsed = time_elapsed
 results = []
 for arguments in json.loads(Path("runs.json").read_text()):
     seen.clear()
-    code = train.main(arguments)
+    code = train.main([argument.replace("RANK", str(rank)) for argument in arguments])
     results.append({"code": code, **seen})
     Path(f"results{rank}.json").write_text(json.dumps(results))
 """
@@ -88,6 +90,8 @@ RUNS = {
     "muon": ["optim.optimizer=muon"],
     "three pictures": ["data.crops=3"],
     "uneven": ["data.crops=13", "trainer.limit_train_batches=1.0"],
+    "folders": ["data.name=folder", "data.root=folderRANK", "data.near_gray=3.5", "trainer.limit_train_batches=1.0"],
+    "other folders": ["data.name=folder", "data.root=otherRANK"],
     "two epochs": ["trainer.max_epochs=2"],
     "resumed": ["--resume", "trainer.max_epochs=2", "run_dir=run0"],
 }
@@ -113,7 +117,7 @@ def start_pair(folder, runs, script=SCRIPT):
         )
         for rank in (0, 1)
     ]
-    return [process.communicate(timeout=600)[1] for process in processes]
+    return ["".join(process.communicate(timeout=600)) for process in processes]
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +127,35 @@ def pair(tmp_path_factory, request):
     experiment = str(request.config.rootpath / "experiments/gan.yaml")
     more = ["trainer.devices=2", "checkpoint.keep=1"]
     runs = [[experiment, *TINY, *more, f"run_dir=run{i}", *run] for i, run in enumerate(RUNS.values())]
-    errors = start_pair(folder, runs)
+    for rank in (0, 1):  # each process has a copy, as on the disks of two nodes
+        draw_photographs(folder / f"folder{rank}", 12)
+        draw_photographs(folder / f"other{rank}", 12 + rank)
+    outputs = start_pair(folder, runs)
     ranks = [json.loads((folder / f"results{rank}.json").read_text()) for rank in (0, 1)]
-    assert [len(rank) for rank in ranks] == [len(runs)] * 2, errors
-    return {name: (first, second) for name, first, second in zip(RUNS, *ranks, strict=True)}, folder
+    assert [len(rank) for rank in ranks] == [len(runs)] * 2, outputs
+    return {name: (first, second) for name, first, second in zip(RUNS, *ranks, strict=True)}, folder, outputs
 
 
-@pytest.mark.parametrize("name", RUNS)
+def draw_photographs(folder, n):
+    """Color noise; every fourth picture is gray."""
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(n):
+        pixels = generator.integers(0, 255, (36, 36, 3), dtype=np.uint8)
+        Image.fromarray(pixels if i % 4 else pixels[..., 0]).save(folder / f"{i:02}.png")
+
+
+TRAINED = [name for name in RUNS if name != "other folders"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_two_ranks_end_with_the_same_state(pair, name):
     first, second = pair[0][name]
     assert first["code"] == second["code"] == 0
     assert first["digest"] == second["digest"]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_each_gradient_is_reduced_once_a_step(pair, name):
     (first, _) = pair[0][name]
     steps = {"generator": 2 if name == "steps of the generator" else 1}
@@ -146,6 +165,21 @@ def test_each_gradient_is_reduced_once_a_step(pair, name):
 def test_one_rank_reads_the_pictures_of_the_initialization(pair):
     first, second = pair[0]["prior"]
     assert "initialized" in first and "initialized" not in second
+
+
+def test_the_report_counts_the_pictures_of_all_ranks(pair):
+    assert "data: 3 near-gray pictures left out of training" in pair[2][0]
+
+
+def test_no_rank_warns(pair):
+    assert not [
+        line for output in pair[2] for line in output.splitlines() if "recommended" in line or "deprecat" in line
+    ]
+
+
+def test_ranks_with_other_photographs_do_not_start(pair):
+    assert [rank["code"] for rank in pair[0]["other folders"]] == [2, 2]
+    assert "data.root=other1: the processes do not find the same photographs" in pair[2][1]
 
 
 def test_a_resumed_pair_ends_as_one_that_never_stopped(pair):

@@ -61,10 +61,6 @@ class ImageDataset(Dataset):
                 problem = error
         raise UserError(f"none of the {len(self)} photographs can be read; the last: {problem}")
 
-    def broken_names(self) -> list[str]:
-        """Return the names of the images that no worker could read so far."""
-        return [self.source.name(int(i)) for i in self.broken.nonzero()]
-
     def _read(self, index: int) -> Tensor:
         """Return the pixels, uint8 (3, S, S)."""
         if self._cache is None:

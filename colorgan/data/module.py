@@ -144,9 +144,13 @@ class PhotographDataModule(pl.LightningDataModule):
         return {**batch, "rgb": age(rgb, self.data.aging, generator) if self.data.aging else rgb}
 
     def report(self) -> str | None:
-        """Return one line about the unreadable files and near-gray images so far; None if there is nothing new."""
-        broken = [name for dataset in self._datasets.values() for name in dataset.broken_names()]
-        gray = 0 if self._dropped is None else int(self._dropped.sum())
+        """Return one line about the unreadable files and near-gray images so far; None if there is nothing new.
+
+        To be called in all processes, which have read different images.
+        """
+        found = [(dataset.source, self._in_any_process(dataset.broken)) for dataset in self._datasets.values()]
+        broken = [source.name(int(i)) for source, marks in found for i in marks.nonzero()]
+        gray = 0 if self._dropped is None else int(self._in_any_process(self._dropped).sum())
         if (len(broken), gray) == self._reported:
             return None
         self._reported = (len(broken), gray)
@@ -165,6 +169,13 @@ class PhotographDataModule(pl.LightningDataModule):
             dataset[0]  # raises here if no photograph can be read, and not in a worker, with its traceback
             self._datasets[train] = dataset
         return self._datasets[train]
+
+    def _in_any_process(self, marks: Tensor) -> Tensor:
+        """Return which of the bool `marks` (N,) are set in any process."""
+        if not self.trainer or self.trainer.world_size == 1:
+            return marks
+        strategy = self.trainer.strategy
+        return strategy.reduce(marks.to(strategy.root_device, torch.int32), reduce_op="sum") > 0
 
     def _loader(self, train: bool) -> DataLoader:
         dataset = self._dataset(train)

@@ -1,6 +1,8 @@
-"""Check that all processes of a run hold the same weights and learning rates."""
+"""Check that all processes of a run have the same data, weights and learning rates."""
 
+import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,6 +11,33 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from colorgan.errors import UserError
+
+
+class CompareData(Callback):
+    """Stops a run, before it starts, whose processes find different photographs.
+
+    The processes share the photographs by their indices, and wait for each other forever if their epochs have other
+    lengths. The folder may have another path on each node.
+
+    Raises:
+        UserError: in all processes.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.world_size == 1:
+            return
+        sources = [trainer.datamodule.source(train) for train in (True, False)]
+        digest = hashlib.blake2b()
+        for source in sources:
+            for i in range(len(source)):
+                digest.update(f"{Path(source.name(i)).name}\0{source.label(i)}\0".encode("utf-8", "surrogateescape"))
+        found = digest.hexdigest()
+        if not trainer.strategy.reduce_boolean_decision(found == trainer.strategy.broadcast(found), all=True):
+            counts = " to train on and ".join(str(len(source)) for source in sources)
+            raise UserError(
+                f"data.root={trainer.datamodule.data.root}: the processes do not find the same photographs, this one "
+                f"{counts} to validate on: give all nodes the same files"
+            )
 
 
 class CompareRanks(Callback):

@@ -32,7 +32,7 @@ from colorgan.training.callbacks import (
 from colorgan.training.curves import draw_curves
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
-from colorgan.training.ranks import CompareRanks
+from colorgan.training.ranks import CompareData, CompareRanks
 
 log = logging.getLogger(__name__)
 INITIALIZATION_IMAGES = 1000  # number of training images for data-dependent initialization
@@ -63,6 +63,10 @@ def fit(
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")  # Lightning 2.6 under torch 2.15
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # as frozen bodies are
+    warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist")  # reduced before
+    warnings.filterwarnings(
+        "ignore", message=".*`broadcast_buffers` is deprecated"
+    )  # its successor is not in torch 2.11
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
     run_dir = Path(experiment.run_dir)
@@ -106,6 +110,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             f"the {settings.max_epochs} epochs"
         )
     callbacks: list[Callback] = [
+        CompareData(),
         StopOnNaN(),
         MetricsWriter(run_dir / "metrics.csv"),
         ModelCheckpoint(
