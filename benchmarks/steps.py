@@ -2,7 +2,7 @@
 
     python benchmarks/steps.py OLD NEW [--pairs 5] [--batches 20] [--threads 2] experiment=gan [key=value ...]
 
-OLD and NEW are folders that hold a `colorgan` package. Prints for each pair the milliseconds of a step and those of
+OLD and NEW are checkouts. Prints for each pair the milliseconds of a step and those of
 the CPU time of the training process, and then the medians of their ratios.
 """
 
@@ -50,10 +50,9 @@ def measure(checkout: Path, threads: int, arguments: list[str]) -> tuple[float, 
         SystemExit: the training failed.
     """
     command = [sys.executable, "-c", STEPS, str(WARM_UP), str(threads), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [*command, f"run_dir={folder}/run"], env=environment, capture_output=True, text=True, check=False
+            [*command, f"run_dir={folder}/run"], cwd=checkout, capture_output=True, text=True, check=False
         )
     lines = done.stdout.splitlines()
     if done.returncode or not lines or lines[-1] == "failed":
