@@ -1,5 +1,6 @@
 """The discriminator of Nazeri 2018: the 70x70 PatchGAN of Isola et al. 2017, "Image-to-image translation"."""
 
+import torch
 from torch import Tensor, nn
 
 from colorgan.nets.blocks import Norm, dcgan_conv, same_padding, scale_lab
@@ -34,6 +35,7 @@ class PatchGAN(nn.Module):
             same_padding(),
             dcgan_conv(nn.Conv2d(8 * width, 1, 4), outer_norm),
         )
+        self.to(memory_format=torch.channels_last)
 
     def features(self, lab: Tensor) -> list[Tensor]:
         """Return the input features of `forward` for Lab (B, 3, H, W)."""

@@ -47,8 +47,7 @@ def build(experiment: DictConfig, fresh: bool) -> System:
         untrained = fresh and not experiment.pretrained and not part.get("weights")
         if untrained and "pretrained" in inspect.signature(TABLES[key][part.name]).parameters:
             log.warning("pretrained=false: the body of '%s' starts from random weights", part.name)
-    system = config.construct(SYSTEMS, experiment.system, **parts)
-    return system.to(memory_format=torch.channels_last)  # in which convolutions are faster, on every device
+    return config.construct(SYSTEMS, experiment.system, **parts)
 
 
 def with_num_classes(experiment: DictConfig, count: Callable[[], int], fresh: bool) -> DictConfig:

@@ -73,6 +73,8 @@ def fit(
     data = build_data(experiment)
     experiment = with_num_classes(experiment, lambda: len(data.classes), fresh=checkpoint is None)
     system = build(experiment, fresh=checkpoint is None)
+    if resolve_hardware(experiment.trainer).accelerator == "cuda":
+        system.to(memory_format=torch.channels_last)  # that of tensor cores; on a CPU, nets choose what is faster
     logger = make_logger(experiment, run_id)
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
