@@ -79,7 +79,7 @@ RUNS = {
         for schedule in SCHEDULES
         for limit in ([], LIMITED)
     },
-    "steps of the generator": ["system.generator_steps=2"],
+    "steps of the generator": ["system.generator_steps=2", "trainer.strategy=ddp"],
     "accumulated": ACCUMULATED,
     "accumulated supervised": ["system=supervised", *ACCUMULATED],
     "sparse": ["system=supervised", "net=hypercolumn", "codec=histograms", "pretrained=false", "net.width=4"],

@@ -35,6 +35,7 @@ from colorgan.training.history import read_rows
 from colorgan.training.ranks import CompareData, CompareRanks
 
 log = logging.getLogger(__name__)
+OUR_STRATEGIES = ("auto", "ddp")  # for which several processes use NetworkDDP
 INITIALIZATION_IMAGES = 1000  # number of training images for data-dependent initialization
 
 
@@ -64,9 +65,7 @@ def fit(
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # as frozen bodies are
     warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist")  # reduced before
-    warnings.filterwarnings(
-        "ignore", message=".*`broadcast_buffers` is deprecated"
-    )  # its successor is not in torch 2.11
+    warnings.filterwarnings("ignore", message=".*`broadcast_buffers` is deprecated")  # torch 2.11 knows no other
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(experiment.seed, workers=True, verbose=False)
     run_dir = Path(experiment.run_dir)
@@ -82,7 +81,7 @@ def fit(
     if override_lr:
         trainer.callbacks.append(OverrideLearningRates())
     _write_experiment(experiment, run_dir)
-    if checkpoint is None and (rank_zero_only.rank == 0 or experiment.trainer.strategy != "auto"):
+    if checkpoint is None and (rank_zero_only.rank == 0 or experiment.trainer.strategy not in OUR_STRATEGIES):
         system.initialize(data.sample_train_batches(INITIALIZATION_IMAGES))  # NetworkDDP sends it to all processes
     if init:
         load_net_weights(system, init)
@@ -138,7 +137,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
-            strategy=hardware.strategy if settings.strategy == "auto" else settings.strategy,
+            strategy=hardware.strategy if settings.strategy in OUR_STRATEGIES else settings.strategy,
             precision=hardware.precision,
             max_epochs=settings.max_epochs,
             max_time=settings.max_time,
