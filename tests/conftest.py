@@ -20,6 +20,7 @@ TINY = (
     "data.batch_size=4",
     "data.workers=0",
     "trainer.accelerator=cpu",
+    "trainer.precision=32-true",  # also on CPUs that are fast in bfloat16
     "trainer.max_epochs=1",
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
