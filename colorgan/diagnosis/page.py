@@ -88,13 +88,12 @@ def _software(machine: Machine) -> list[Row]:
 
 def _processor(machine: Machine) -> list[Row]:
     quota = f", {machine.core_quota:g} of them at a time" if machine.core_quota else ""
-    amx = "" if "AMX" in machine.instructions else "; no AMX, which makes bfloat16 fast"
     rows = [
         Row("CPU", f"{machine.cpu}; {machine.usable_cores} of {machine.cores} cores usable{quota}"),
         Row("load", f"{machine.load:.1f} processes want a core"),
         Row("memory", f"{_size(machine.memory)}, of which {_size(machine.memory_free)} are free"),
     ]
-    return rows if machine.error else [*rows, Row("instructions", ", ".join(machine.instructions) + amx)]
+    return rows if machine.error else [*rows, Row("instructions", ", ".join(machine.instructions))]
 
 
 def _accelerators(machine: Machine) -> list[Row]:
@@ -110,13 +109,13 @@ def _accelerators(machine: Machine) -> list[Row]:
         rows.append(Row("GPU", "none, so that training runs on the CPU", offered=False))
     tf32 = any(gpu.tf32 for gpu in machine.gpus)
     nccl = f"{machine.nccl or 'none'}, for several NVIDIA GPUs"
-    bfloat16 = "faster" if machine.fast_bfloat16 else "not faster"
+    bfloat16 = "used on" if machine.fast_bfloat16 else "not used by itself; trainer.precision=bf16-mixed tries it on"
     place = {"cuda": "these GPUs", "mps": "this GPU"}.get(machine.accelerator, "this CPU")
     return [
         *rows,
         Row("NCCL", nccl, offered=machine.nccl is not None and len(machine.gpus) > 0),
         Row("TF32", "used, for fast float32" if tf32 else "none; newer NVIDIA GPUs have it", offered=tf32),
-        Row("bfloat16", f"{bfloat16} than float32 on {place}", offered=machine.fast_bfloat16),
+        Row("bfloat16", f"{bfloat16} {place}", offered=machine.fast_bfloat16),
         Row(
             "auto means",
             f"trainer.accelerator={machine.accelerator} trainer.devices={machine.processes} "
