@@ -143,6 +143,12 @@ def test_layer_wise_rates_need_a_network_with_layers():
         make_optimizer(nn.Linear(2, 2), optim(layer_decay=0.5), 1.0)
 
 
+@pytest.mark.parametrize("ignored", [{"layer_decay": 0.5}, {"decay_all": False}])
+def test_what_muon_would_ignore_is_refused(ignored):
+    with pytest.raises(UserError, match=r"^optim.optimizer=muon has groups of its own"):
+        make_optimizer(nn.Linear(2, 2), optim(optimizer="muon", **ignored), 1.0)
+
+
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 def test_a_rate_warms_up(schedule):
     settings = optim(lr=1.0, schedule=schedule, warmup=3)

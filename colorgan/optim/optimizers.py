@@ -31,6 +31,10 @@ def make_optimizer(network: nn.Module, optim: DictConfig, ratio: float) -> Optim
     Raises:
         UserError: a value of `optim` is out of range, or does not go with the network.
     """
+    if optim.optimizer == "muon" and (optim.layer_decay != 1 or not optim.decay_all):
+        raise UserError(
+            "optim.optimizer=muon has groups of its own: leave optim.layer_decay=1 and optim.decay_all=true"
+        )
     params = network if optim.optimizer == "muon" else _parameter_groups(network, optim, ratio)
     try:
         return OPTIMIZERS[optim.optimizer](params, optim.lr * ratio, **_hyperparameters(network, optim))

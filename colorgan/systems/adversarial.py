@@ -16,10 +16,9 @@ from colorgan.systems.colorization import Colorization
 
 @dataclass
 class Part:
-    """A part of a batch: its `share` of it, L (B, 1, H, W), ab (B, 2, H, W) and what the net is given."""
+    """A part of a batch: its `share` of it, ab (B, 2, H, W) in Lab units, and what the net is given."""
 
     share: float
-    L: Tensor
     ab: Tensor
     conditions: Conditions
 
@@ -104,13 +103,13 @@ class Adversarial(Colorization):
     def make_part(self, chunk: dict[str, Tensor], share: float) -> Part:
         """Prepare a part of a batch."""
         L, ab = split(chunk["rgb"])
-        return Part(share, L, ab, self.conditions(L, chunk))
+        return Part(share, ab, self.conditions(L, chunk))
 
     def generate(self, part: Part) -> Generated:
         """Run the net, and give the decoded color to the discriminator's features."""
         out = self.call("generator", self.model.run_net, part.conditions)
-        ab = resize_color(self.model.predict(part.conditions, out), part.L)
-        return Generated(out, self.discriminator_input(part.L, ab))
+        ab = resize_color(self.model.predict(part.conditions, out), part.conditions.L)
+        return Generated(out, self.discriminator_input(part.conditions.L, ab))
 
     def discriminator_input(self, L: Tensor, ab: Tensor) -> list[Tensor]:
         """Return the input features of the discriminator for L (B, 1, H, W) and ab (B, 2, H, W) in Lab units."""
@@ -128,7 +127,7 @@ class Adversarial(Colorization):
 
     def discriminator_part(self, part: Part, fake: list[Tensor]) -> Tensor:
         """Return the discriminator's loss of a part, times its share of the batch."""
-        real = self.discriminator_input(part.L, part.ab)
+        real = self.discriminator_input(part.conditions.L, part.ab)
         real_logits, fake_logits = self.call(
             "discriminator", lambda: (self.discriminator(real), self.discriminator(fake))
         )
@@ -162,7 +161,7 @@ class Adversarial(Colorization):
         """Return the generator's loss of a part, times its share of the batch."""
         made = made or self.generate(part)
         adversarial = self.generator_loss(self.discriminator(made.features))
-        color = self.model.codec.loss(made.out, part.L, part.ab)
+        color = self.model.codec.loss(made.out, part.conditions.L, part.ab)
         loss = adversarial + self.color_weight * color
         values = {"generator_loss": loss, "adversarial_loss": adversarial, "color_loss": color}
         self.log_train({key: value.detach() for key, value in values.items()}, part.share)
