@@ -216,7 +216,7 @@ def test_an_answer_that_does_not_arrive_is_sent_again(page, store):
     page.get_by_text("The server does not answer").wait_for()
     page.unroute("**/trials/0")
     page.keyboard.press("Enter")
-    goes_on(page)
+    page.locator(".slot.chosen").wait_for()  # the feedback: "No connection" stays until the server has answered
     assert store.trials(store.sessions()[-1].id)[0].answer == "right"
 
 
