@@ -63,7 +63,7 @@ def test_what_the_file_leaves_open_is_the_default(load, text):
 
 def test_a_bare_name_means_the_key_name_and_the_last_counts(load):
     named, plain = load("system.name=adversarial", "system=supervised"), load("system.name=supervised")
-    assert named.system == plain.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999}
+    assert named.system == plain.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999, "hint_share": 0.0}
 
 
 @pytest.mark.parametrize("text, size", [("{}", 128), ("net: {size: null}", 128), ("net: {size: 32}", 32)])
@@ -78,7 +78,7 @@ def test_run_dir_follows_the_name_and_that_the_file(load, text, run_dir):
 
 def test_a_new_name_drops_the_arguments_of_the_old_one_and_says_so(load, caplog):
     experiment = load("system=supervised", text="system: {name: adversarial, real_label: 0.9, ema: 0.5}")
-    assert experiment.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999}
+    assert experiment.system == {"name": "supervised", "scene_weight": 0.0, "ema": 0.999, "hint_share": 0.0}
     assert caplog.messages == ["system=supervised: dropped the arguments for 'adversarial': ema, real_label"]
 
 

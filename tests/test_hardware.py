@@ -12,12 +12,14 @@ from colorgan.training.strategy import NetworkDDP
 def machine(monkeypatch):
     """Makes this machine one with so many GPUs of CUDA, with MPS or not, and with capabilities of its CPU."""
 
-    def make(gpus=0, mps=False, cpu=(), bf16=True):
+    def make(gpus=0, mps=False, cpu=(), maker="Intel", bf16=True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(cpu, True))
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda: {"cpu_name": f"{maker} CPU", **dict.fromkeys(cpu, True)}
+        )
 
     return make
 
@@ -48,6 +50,8 @@ def test_processes_are_counted_as_lightning_starts_them(machine, accelerator, de
         ({"gpus": 1, "bf16": False}, "auto", "32-true"),
         ({"gpus": 1, "cpu": ["amx_bf16"]}, "cpu", "bf16-mixed"),
         ({"cpu": ["avx512_bf16"]}, "auto", "32-true"),
+        ({"cpu": ["avx512_bf16"], "maker": "AMD"}, "auto", "bf16-mixed"),
+        ({"cpu": ["avx512_f"], "maker": "AMD"}, "auto", "32-true"),
         ({"cpu": ["amx_bf16"]}, "auto", "bf16-mixed"),
         ({"mps": True, "cpu": ["amx_bf16"]}, "auto", "32-true"),
     ],

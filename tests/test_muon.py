@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorgan.optim.muon import Muon, orthogonalize
+from colorgan.optim.muon import Muon, muon_groups, orthogonalize
 
 
 def holding(p):
@@ -14,7 +14,7 @@ def holding(p):
 def stepped(p, gradients, **options):
     """The weight after one step for each gradient."""
     module = holding(p)
-    optimizer = Muon(module, **{"lr": 0.1, **options})
+    optimizer = Muon(muon_groups(module), **{"lr": 0.1, **options})
     for gradient in gradients:
         module["weight"].grad = gradient.clone()
         optimizer.step()
@@ -85,11 +85,11 @@ def test_decay_shrinks_a_matrix_by_the_rate():
 def test_a_restored_state_goes_on_as_the_unbroken_one():
     gradients = torch.randn(2, 4, 9)
     first = holding(torch.zeros(4, 9))
-    optimizer = Muon(first, 0.1, momentum=0.9)
+    optimizer = Muon(muon_groups(first), 0.1, momentum=0.9)
     first["weight"].grad = gradients[0].clone()
     optimizer.step()
     second = holding(first["weight"].detach())
-    restored = Muon(second, 0.1)
+    restored = Muon(muon_groups(second), 0.1)
     restored.load_state_dict(optimizer.state_dict())
     second["weight"].grad = gradients[1].clone()
     restored.step()
@@ -98,7 +98,7 @@ def test_a_restored_state_goes_on_as_the_unbroken_one():
 
 def test_what_is_under_spectral_norm_goes_as_under_adam():
     module = spectral_norm(nn.Conv2d(3, 4, 3))
-    matrices, others = (group["params"] for group in Muon(module, 0.1).param_groups)
+    matrices, others = (group["params"] for group in Muon(muon_groups(module), 0.1).param_groups)
     assert not matrices
     assert {id(p) for p in others} == {id(p) for p in module.parameters()}
 
@@ -111,10 +111,10 @@ def test_a_closure_gives_the_loss():
         loss.backward()
         return loss
 
-    assert Muon(module, 0.1).step(closure) == 6
+    assert Muon(muon_groups(module), 0.1).step(closure) == 6
     assert module["weight"].sum() < 6
 
 
 def test_a_momentum_of_1_is_refused():
     with pytest.raises(ValueError, match="Invalid momentum value: 1"):
-        Muon(nn.Linear(2, 2), 0.1, momentum=1.0)
+        Muon(muon_groups(nn.Linear(2, 2)), 0.1, momentum=1.0)

@@ -8,7 +8,7 @@ from torch import nn
 from colorgan import color
 from colorgan.codecs import CODECS
 from colorgan.nets.resunet import ResUNet
-from colorgan.optim.muon import UPDATE_RMS, Muon
+from colorgan.optim.muon import UPDATE_RMS, Muon, muon_groups
 from colorgan.precision import full_precision
 from tests.rounding import BFLOAT16, TF32, Rounding
 
@@ -166,7 +166,7 @@ def test_an_update_of_muon_is_orthogonal(low_precision, condition, shape):
     before = layer.weight.detach().clone()
     layer.weight.grad = ill_conditioned(condition, *shape)
     with low_precision:
-        Muon(layer, lr=1.0).step()
+        Muon(muon_groups(layer), lr=1.0).step()
     values = singular_values_of_update(before, layer.weight, lr=1.0)
     assert values.min() > 0.6
     assert values.max() < 1.3
@@ -177,7 +177,7 @@ def test_updates_of_muon_stay_bounded_on_gradients_of_a_net(low_precision):
     target = F.avg_pool2d(ab, 4) / 110
     net = ResUNet(channels=2, width=16, blocks=1)
     matrices = [p for p in net.parameters() if p.ndim > 1]
-    optimizer = Muon(net, lr=1e-2)
+    optimizer = Muon(muon_groups(net), lr=1e-2)
     for _ in range(3):
         F.l1_loss(net(L).tanh(), target).backward()
         before = [p.detach().clone() for p in matrices]

@@ -11,17 +11,18 @@ from colorgan.codecs.base import Codec
 from colorgan.color import by_rows, join, split
 from colorgan.colorizer.upsampling import UPSAMPLERS, Upsampler
 from colorgan.imaging.arrays import Pictures, unpack
-from colorgan.nets.base import EmbeddingNet, Net
+from colorgan.nets.base import EmbeddingNet, HintedNet, Net
 
 MAX_ASPECT = 16  # color is predicted on at most this many times the short side, however long a picture is
 
 
 @dataclass
 class Conditions:
-    """The inputs of a colorizer. To condition on something else, such as color hints and their mask, add a field."""
+    """The inputs of a colorizer. To condition on something else, add a field."""
 
     L: Tensor  # (B, 1, H, W) in [0, 100]
     embedding: Tensor | None = None  # (B, F), cached, for an EmbeddingNet; None: the net computes it
+    hints: Tensor | None = None  # (B, 3, H, W), ab where it is known and a mask, for a HintedNet; None: no hints
 
 
 class Colorizer(nn.Module):
@@ -46,6 +47,8 @@ class Colorizer(nn.Module):
         """Return the output (B, channels, h, w) of the net."""
         if isinstance(self.net, EmbeddingNet):
             return self.net(conditions.L, conditions.embedding)
+        if isinstance(self.net, HintedNet):
+            return self.net(conditions.L, conditions.hints)
         return self.net(conditions.L)
 
     def predict(self, conditions: Conditions, out: Tensor | None = None) -> Tensor:

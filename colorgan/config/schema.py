@@ -54,6 +54,8 @@ class Optim:
     weight_decay: float = 0.0
     decay_all: bool = True  # false: no weight decay of biases and of the weights of normalization layers
     layer_decay: float = 1.0  # rate of each layer of a classifier as a multiple of that of the next one
+    encoder_lr: float = 1.0  # rate of the body of a net as a multiple of `lr`
+    encoder_warmup: int = 0  # batches before the body of a net starts to learn; not for plateau
     accumulate: int = 1  # parts of a batch that are computed one after the other, which needs less memory
     clip: float | None = None  # maximum gradient norm of each network; null: no clipping
     schedule: Literal["constant", "step", "exponential", "linear", "cosine", "plateau"] = "constant"

@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from colorgan.data.source import FileSource, require_root
@@ -11,43 +12,62 @@ from colorgan.imaging.formats import SUFFIXES
 
 
 class ImageFolder(FileSource):
-    """The photographs below a folder; hidden files and folders are ignored.
+    """The photographs below one or more folders; hidden files and folders are ignored.
 
-    If `root` contains train/ and val/, these are the splits, and the sub-folders of both are the classes. Otherwise the
-    sub-folders of `root` are the classes, and a hash of each file's path below `root` assigns the file to a split, so
-    that adding a photograph moves no other one. Files outside any sub-folder form one class, named after `root`.
+    If a folder contains train/ and val/, these are the splits, and the sub-folders of both are the classes. Otherwise
+    its sub-folders are the classes, and a hash of each file's path below it assigns the file to a split, so that adding
+    a photograph moves no other one. Files outside any sub-folder form one class, named after the folder.
 
     Args:
         root: the folder.
         train: whether to return the training split or the validation split.
-        val_share: share of the photographs to validate on, in [0, 1); unused if `root` contains train/ and val/.
+        val_share: share of the photographs to validate on, in [0, 1); unused for folders that contain train/ and val/.
+        also: further folders; classes of the same name are one.
 
     Raises:
-        UserError: `root` is not set, does not exist, or holds no photographs.
+        UserError: `root` is not set, or a folder does not exist or holds no photographs.
     """
 
-    def __init__(self, root: str | Path | None, train: bool, val_share: float = 0.1):
+    def __init__(self, root: str | Path | None, train: bool, val_share: float = 0.1, also: list[str] = []):  # noqa: B006
         if not 0 <= val_share < 1:
             raise ValueError(f"val_share={val_share}: must be at least 0 and below 1")
-        root = require_root(root, "the folder of photographs")
-        if not root.is_dir():
-            raise UserError(f"{root}: no such folder; set data.root to the folder of photographs")
-        splits = [root / "train", root / "val"]
-        if all(split.is_dir() for split in splits):
-            folder = splits[0 if train else 1]
-            names = find_images(folder)
-            classes = _list_classes(splits[0]) | _list_classes(splits[1])
-        else:
-            folder = root
-            all_names = find_images(root)
-            names = _split_by_hash(all_names, val_share, train)
-            classes = {class_from_path(name) for name in all_names}
-        self._labels = {name: label for label, name in enumerate(sorted(classes))}
-        super().__init__(folder, names, [name or root.resolve().name for name in self._labels])
+        found = [_read_folder(require_root(root, "the folder of photographs"), train, val_share)]
+        found += [_read_folder(Path(folder).expanduser().absolute(), train, val_share) for folder in also]
+        classes = sorted({name for split in found for name in split.classes})
+        self._labels = [classes.index(name) for split in found for name in split.labels]
+        others = [str(split.folder / file) for split in found[1:] for file in split.files]
+        super().__init__(found[0].folder, [*found[0].files, *others], classes)
 
     def label(self, index: int) -> int:
         """Return the index of the photograph's sub-folder in `classes`."""
-        return self._labels[class_from_path(self.names[index])]
+        return self._labels[index]
+
+
+@dataclass
+class _Split:
+    """A split of a folder: its folder, the files in it, the class of each, and the classes of both splits."""
+
+    folder: Path
+    files: list[str]
+    labels: list[str]
+    classes: set[str]
+
+
+def _read_folder(root: Path, train: bool, val_share: float) -> _Split:
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; set data.root to the folder of photographs")
+    splits = [root / "train", root / "val"]
+    if all(split.is_dir() for split in splits):
+        folder = splits[0 if train else 1]
+        files = find_images(folder)
+        classes = _list_classes(splits[0]) | _list_classes(splits[1])
+    else:
+        folder = root
+        all_files = find_images(root)
+        files = _split_by_hash(all_files, val_share, train)
+        classes = {class_from_path(file) for file in all_files}
+    own = root.resolve().name  # the class of files outside any sub-folder
+    return _Split(folder, files, [class_from_path(file) or own for file in files], {name or own for name in classes})
 
 
 def find_images(root: Path) -> list[str]:

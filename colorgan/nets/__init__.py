@@ -1,5 +1,6 @@
 """The nets, by the names that experiments use; they map lightness to an output, which a codec decodes to color."""
 
+from colorgan.nets.encoder_unet import EncoderUNet
 from colorgan.nets.fusion import Fusion
 from colorgan.nets.hypercolumn import Hypercolumn
 from colorgan.nets.iizuka import Iizuka
@@ -12,6 +13,7 @@ from colorgan.nets.zhang import Zhang
 NETS = {
     "unet": UNet,
     "resunet": ResUNet,
+    "encoder_unet": EncoderUNet,
     "zhang": Zhang,
     "resnet18": ResNet18,
     "hypercolumn": Hypercolumn,

@@ -66,3 +66,16 @@ class SceneNet(Net):
     @abstractmethod
     def forward_with_scenes(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output (B, channels, h, w) and scene logits (B, classes) of L (B, 1, H, W) in [0, 100]."""
+
+
+class HintedNet(Net):
+    """A net that may be given the colors of some pixels.
+
+    Hints (B, 3, H, W) are ab in Lab units where a color is given, 0 elsewhere, and a mask of 1 where it is given.
+    """
+
+    takes_hints: bool
+
+    @abstractmethod
+    def forward(self, L: Tensor, hints: Tensor | None = None) -> Tensor:
+        """See `Net.forward`; `hints` defaults to none."""

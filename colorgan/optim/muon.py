@@ -25,7 +25,7 @@ class Muon(torch.optim.Adam):
     emulate.
 
     Args:
-        module: its parameters that require a gradient are optimized.
+        groups: of `muon_groups`, or split up further.
         lr: learning rate, of Adam and of Muon.
         betas: coefficients of the running averages of Adam.
         momentum: of weight matrices, in [0, 1).
@@ -37,7 +37,7 @@ class Muon(torch.optim.Adam):
 
     def __init__(
         self,
-        module: nn.Module,
+        groups: list[dict[str, Any]],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         momentum: float = 0.95,
@@ -45,11 +45,7 @@ class Muon(torch.optim.Adam):
     ):
         if not 0 <= momentum < 1:
             raise ValueError(f"Invalid momentum value: {momentum}")
-        matrices, others = [], []
-        for name, p in module.named_parameters():
-            if p.requires_grad:
-                (matrices if p.ndim > 1 and "parametrizations." not in name else others).append(p)
-        super().__init__([{"params": matrices}, {"params": others}], lr, betas, weight_decay=weight_decay)
+        super().__init__(groups, lr, betas, weight_decay=weight_decay)
         for group in self.param_groups:
             group["momentum"] = momentum
 
@@ -60,13 +56,13 @@ class Muon(torch.optim.Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        group = self.param_groups[0]
-        by_shape = defaultdict(list)  # matrices of the same shape are orthogonalized as a batch
-        for p in group["params"]:
-            if p.grad is not None:
-                by_shape[p.shape].append(p)
-        for matrices in by_shape.values():
-            self._update(matrices, group)
+        for group in self.param_groups:
+            by_shape = defaultdict(list)  # matrices of the same shape are orthogonalized as a batch
+            for p in group["params"] if group["orthogonalize"] else ():
+                if p.grad is not None:
+                    by_shape[p.shape].append(p)
+            for matrices in by_shape.values():
+                self._update(matrices, group)
         super().step()
         return loss
 
@@ -87,6 +83,15 @@ class Muon(torch.optim.Adam):
         step_size = group["lr"] * UPDATE_RMS * max(updates.shape[1:]) ** 0.5
         for p, update in zip(matrices, updates, strict=True):
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.view_as(p), alpha=-step_size)
+
+
+def muon_groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Return the parameters of a module that require a gradient in two groups: weight matrices, and all others."""
+    matrices, others = [], []
+    for name, p in module.named_parameters():
+        if p.requires_grad:
+            (matrices if p.ndim > 1 and "parametrizations." not in name else others).append(p)
+    return [{"params": matrices, "orthogonalize": True}, {"params": others, "orthogonalize": False}]
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The optimizers, by the names that experiments use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from colorgan.errors import UserError
-from colorgan.optim.muon import Muon
+from colorgan.optim.muon import Muon, muon_groups
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -35,9 +36,15 @@ def make_optimizer(network: nn.Module, optim: DictConfig, ratio: float) -> Optim
         raise UserError(
             "optim.optimizer=muon has groups of its own: leave optim.layer_decay=1 and optim.decay_all=true"
         )
-    params = network if optim.optimizer == "muon" else _parameter_groups(network, optim, ratio)
+    if optim.encoder_lr < 0:
+        raise UserError(f"optim.encoder_lr={optim.encoder_lr}: a multiple of optim.lr, 0 or above")
+    groups = muon_groups(network) if optim.optimizer == "muon" else _parameter_groups(network, optim)
+    if has_own_body_rate(optim):
+        groups = _split_off_body(groups, network, optim)
+    for group in groups:
+        group["lr"] = optim.lr * ratio * group.get("lr_scale", 1.0)
     try:
-        return OPTIMIZERS[optim.optimizer](params, optim.lr * ratio, **_hyperparameters(network, optim))
+        return OPTIMIZERS[optim.optimizer](groups, optim.lr * ratio, **_hyperparameters(network, optim))
     except ValueError as error:
         raise UserError(f"optim: {error}") from None
 
@@ -60,22 +67,38 @@ def restore_settings(optimizer: Optimizer, fresh: Optimizer) -> None:
                 state[key] = value.to(p.device)
 
 
-def _parameter_groups(network: nn.Module, optim: DictConfig, ratio: float) -> list[dict[str, Any]]:
+def has_own_body_rate(optim: Mapping[str, Any]) -> bool:
+    """Whether the body of a net has groups of its own, by the `optim` node of an experiment of any version."""
+    return optim.get("encoder_lr", 1.0) != 1 or bool(optim.get("encoder_warmup", 0))
+
+
+def _parameter_groups(network: nn.Module, optim: DictConfig) -> list[dict[str, Any]]:
     """Return the groups of parameters: one, or those of timm for weight decay and layer-wise rates."""
     if optim.layer_decay != 1:
         if not 0 < optim.layer_decay <= 1 or not hasattr(network, "group_matcher"):
             raise UserError(f"optim.layer_decay={optim.layer_decay}: from 0 to 1, for a classifier; others have 1")
         from timm.optim import param_groups_layer_decay
 
-        groups = param_groups_layer_decay(
+        return param_groups_layer_decay(
             network, optim.weight_decay, weight_decay_exclude_1d=not optim.decay_all, layer_decay=optim.layer_decay
         )
-        return [{**group, "lr": optim.lr * ratio * group["lr_scale"]} for group in groups]
     if optim.decay_all or not optim.weight_decay:
         return [{"params": [p for p in network.parameters() if p.requires_grad]}]
     from timm.optim import param_groups_weight_decay
 
     return param_groups_weight_decay(network, optim.weight_decay)
+
+
+def _split_off_body(groups: list[dict[str, Any]], network: nn.Module, optim: DictConfig) -> list[dict[str, Any]]:
+    """Return groups without the parameters of the body of a net, and then groups of these, with a rate of their own."""
+    body = {id(p) for p in network.body.parameters()} if hasattr(network, "body") else set()
+    split = {inside: [] for inside in (False, True)}
+    for group in groups:
+        for inside, members in split.items():
+            params = [p for p in group["params"] if (id(p) in body) == inside]
+            members.append({**group, "params": params, "is_body": inside})
+    own = {"lr_scale": optim.encoder_lr}
+    return [group for group in [*split[False], *({**group, **own} for group in split[True])] if group["params"]]
 
 
 def _hyperparameters(network: nn.Module, optim: DictConfig) -> dict[str, Any]:

@@ -35,6 +35,10 @@ def make_schedule(
         raise UserError(f"optim.fall={optim.fall}: a share of the run above 0, and at most 1")
     if optim.warmup < 0 or (optim.warmup and optim.schedule == "plateau"):
         raise UserError(f"optim.warmup={optim.warmup}: 0 or more batches, and 0 for optim.schedule=plateau")
+    if optim.encoder_warmup < 0 or (optim.encoder_warmup and optim.schedule == "plateau"):
+        raise UserError(
+            f"optim.encoder_warmup={optim.encoder_warmup}: 0 or more batches, and 0 for optim.schedule=plateau"
+        )
     if optim.schedule == "plateau":
         return ReduceLROnPlateau(optimizer, mode=direction, factor=optim.factor, patience=optim.patience)
     factors = {
@@ -45,7 +49,15 @@ def make_schedule(
         "cosine": lambda batches: (1 + math.cos(math.pi * progress())) / 2,
     }
     factor = factors[optim.schedule]
-    return LambdaLR(optimizer, lambda batches: min(1.0, (batches + 1) / (optim.warmup + 1)) * factor(batches))
+
+    def net_factor(batches: int) -> float:
+        return min(1.0, (batches + 1) / (optim.warmup + 1)) * factor(batches)
+
+    def body_factor(batches: int) -> float:
+        return net_factor(batches) if batches >= optim.encoder_warmup else 0.0
+
+    groups = optimizer.param_groups
+    return LambdaLR(optimizer, [body_factor if group.get("is_body") else net_factor for group in groups])
 
 
 def set_initial_lr(schedule: LRScheduler, lr: float) -> None:

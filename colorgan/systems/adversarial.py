@@ -10,17 +10,27 @@ from torch import Tensor, nn
 
 from colorgan.color import split
 from colorgan.colorizer.colorizer import Colorizer, Conditions, resize_color
-from colorgan.losses import ADVERSARIAL
+from colorgan.losses import ADVERSARIAL, finite_difference_penalty
 from colorgan.systems.colorization import Colorization
+
+PENALTY_STEP = 0.1  # relative to the deviation of the features; logits in bfloat16 would not tell smaller ones
 
 
 @dataclass
 class Part:
-    """A part of a batch: its `share` of it, ab (B, 2, H, W) in Lab units, and what the net is given."""
+    """A part of a batch.
+
+    Args:
+        share: of the batch.
+        ab: (B, 2, H, W) in Lab units, the true color.
+        conditions: what the net is given.
+        real: the discriminator's features of the true color.
+    """
 
     share: float
     ab: Tensor
     conditions: Conditions
+    real: list[Tensor]
 
 
 @dataclass
@@ -46,7 +56,9 @@ class Adversarial(Colorization):
         real_label: target of the discriminator for real images, in (0, 1]; below 1 for one-sided label smoothing.
         discriminator_lr: learning rate of the discriminator as a multiple of `optim.lr`.
         generator_steps: steps of the generator per step of the discriminator.
+        gradient_penalty: weight of R1 and R2 of the discriminator's features, by finite differences; 0: none.
         ema: decay of the averaged generator.
+        hint_share: share of the training pictures that get color hints, for nets that take them.
 
     Raises:
         ValueError: an argument is out of range, or the arguments exclude each other.
@@ -59,16 +71,20 @@ class Adversarial(Colorization):
         colorizer: Colorizer,
         discriminator: nn.Module,
         experiment: DictConfig,
-        loss: Literal["nonsaturating", "least_squares", "hinge"] = "nonsaturating",
+        loss: Literal["nonsaturating", "least_squares", "hinge", "relativistic"] = "nonsaturating",
         color_weight: float = 100.0,
         real_label: float = 1.0,
         discriminator_lr: float = 1.0,
         generator_steps: int = 1,
+        gradient_penalty: float = 0.0,
         ema: float = 0.999,
+        hint_share: float = 0.0,
     ):
-        super().__init__(colorizer, experiment, ema)
-        if loss == "hinge" and real_label != 1:
-            raise ValueError("the hinge loss has no labels to smooth: set system.real_label=1 or another system.loss")
+        super().__init__(colorizer, experiment, ema, hint_share)
+        if loss in ("hinge", "relativistic") and real_label != 1:
+            raise ValueError(f"the {loss} loss has no labels to smooth: set system.real_label=1 or another system.loss")
+        if gradient_penalty < 0:
+            raise ValueError(f"gradient_penalty={gradient_penalty}: a weight, 0 or above")
         if not 0 < real_label <= 1:
             raise ValueError(f"real_label={real_label}: must be in (0, 1]")
         if generator_steps < 1:
@@ -80,7 +96,9 @@ class Adversarial(Colorization):
             )
         self.discriminator = discriminator
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[loss]
+        self.is_relativistic = loss == "relativistic"
         self.real_threshold = 0.5 if loss == "least_squares" else 0.0  # larger logits mean "real"
+        self.gradient_penalty = gradient_penalty
         self.color_weight = color_weight
         self.real_label = real_label
         self.discriminator_lr = discriminator_lr
@@ -103,7 +121,7 @@ class Adversarial(Colorization):
     def make_part(self, chunk: dict[str, Tensor], share: float) -> Part:
         """Prepare a part of a batch."""
         L, ab = split(chunk["rgb"])
-        return Part(share, ab, self.conditions(L, chunk))
+        return Part(share, ab, self.conditions(L, ab, chunk), self.discriminator_input(L, ab))
 
     def generate(self, part: Part) -> Generated:
         """Run the net, and give the decoded color to the discriminator's features."""
@@ -127,19 +145,21 @@ class Adversarial(Colorization):
 
     def discriminator_part(self, part: Part, fake: list[Tensor]) -> Tensor:
         """Return the discriminator's loss of a part, times its share of the batch."""
-        real = self.discriminator_input(part.conditions.L, part.ab)
-        real_logits, fake_logits = self.call(
-            "discriminator", lambda: (self.discriminator(real), self.discriminator(fake))
-        )
+        inputs = [part.real, fake]
+        if self.gradient_penalty:
+            inputs += [_perturb(part.real), _perturb(fake)]
+        real_logits, fake_logits, *perturbed = self.call("discriminator", self.judge, *inputs)
         loss = self.discriminator_loss(real_logits, fake_logits, self.real_label)
-        self.log_train(
-            {
-                "discriminator_loss": loss.detach(),
-                "real_accuracy": (real_logits > self.real_threshold).float().mean(),
-                "fake_accuracy": (fake_logits <= self.real_threshold).float().mean(),
-            },
-            part.share,
-        )
+        values = {
+            "discriminator_loss": loss.detach(),
+            "real_accuracy": (real_logits > self.real_threshold).float().mean(),
+            "fake_accuracy": (fake_logits <= self.real_threshold).float().mean(),
+        }
+        for logits, moved in zip((real_logits, fake_logits), perturbed, strict=False):
+            penalty = finite_difference_penalty(logits, moved, PENALTY_STEP)
+            loss = loss + self.gradient_penalty * penalty
+            values["gradient_penalty"] = values.get("gradient_penalty", 0.0) + penalty.detach()
+        self.log_train(values, part.share)
         return part.share * loss
 
     def judge(self, *inputs: list[Tensor]) -> list[Tensor]:
@@ -160,9 +180,18 @@ class Adversarial(Colorization):
     def generator_part(self, part: Part, made: Generated | None) -> Tensor:
         """Return the generator's loss of a part, times its share of the batch."""
         made = made or self.generate(part)
-        adversarial = self.generator_loss(self.discriminator(made.features))
+        logits = [self.discriminator(made.features)]
+        if self.is_relativistic:
+            with torch.no_grad():
+                logits.append(self.discriminator(part.real))
+        adversarial = self.generator_loss(*logits)
         color = self.model.codec.loss(made.out, part.conditions.L, part.ab)
         loss = adversarial + self.color_weight * color
         values = {"generator_loss": loss, "adversarial_loss": adversarial, "color_loss": color}
         self.log_train({key: value.detach() for key, value in values.items()}, part.share)
         return part.share * loss
+
+
+def _perturb(features: list[Tensor]) -> list[Tensor]:
+    """Add normal noise to each feature map, whose deviation is `PENALTY_STEP` of that of the map."""
+    return [x + PENALTY_STEP * x.std() * torch.randn_like(x) for x in features]

@@ -15,7 +15,7 @@ from colorgan import config
 from colorgan.colorizer import checkpoint as checkpoints
 from colorgan.errors import UserError
 from colorgan.optim.averaging import ExponentialAverage
-from colorgan.optim.optimizers import make_optimizer, restore_settings
+from colorgan.optim.optimizers import has_own_body_rate, make_optimizer, restore_settings
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
 
@@ -77,6 +77,8 @@ class System(pl.LightningModule):
         """Make one optimizer and one schedule for each of `networks`."""
         optim = self.experiment.optim
         optimizers = [make_optimizer(network, optim, ratio) for network, ratio in self.networks().values()]
+        if has_own_body_rate(optim) and not any(g.get("is_body") for o in optimizers for g in o.param_groups):
+            raise UserError("optim.encoder_lr and optim.encoder_warmup: no network here has a body that is trained")
         mode = self.monitor_mode
         return optimizers, [make_schedule(optimizer, optim, self.progress, mode) for optimizer in optimizers]
 
@@ -263,7 +265,7 @@ class System(pl.LightningModule):
 def _grouping(optim: Any) -> tuple:
     """Return what determines the optimizer and its groups of parameters, of an experiment of any version."""
     decays = bool(optim["weight_decay"]) and not optim.get("decay_all", True)
-    return optim.get("optimizer", "adam"), decays, optim.get("layer_decay", 1.0) != 1
+    return optim.get("optimizer", "adam"), decays, optim.get("layer_decay", 1.0) != 1, has_own_body_rate(optim)
 
 
 class _Call(nn.Module):

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from colorgan.color import join, split
 from colorgan.colorizer.colorizer import Colorizer, Conditions
+from colorgan.hints import draw_hints
 from colorgan.metrics import ab_error, ab_histogram, colorfulness, histogram_distance, psnr
-from colorgan.nets.base import EmbeddingNet
+from colorgan.nets.base import EmbeddingNet, HintedNet
 from colorgan.nets.bodies import hash_weights
 from colorgan.systems.base import System
 from colorgan.systems.embeddings import Embeddings
@@ -26,14 +27,23 @@ class Colorization(System):
         colorizer: model to train.
         experiment: resolved experiment.
         ema: decay of the averaged colorizer, which is validated and used.
+        hint_share: share of the training pictures that get color hints, in [0, 1]; above 0 for a `HintedNet` alone.
+
+    Raises:
+        ValueError: `hint_share` is out of range, or the net takes no hints.
     """
 
     monitor_modes: ClassVar = {"val/ab_error": "min", "val/psnr": "max", "val/color_distance": "min"}
 
     model: Colorizer
 
-    def __init__(self, colorizer: Colorizer, experiment: DictConfig, ema: float):
+    def __init__(self, colorizer: Colorizer, experiment: DictConfig, ema: float, hint_share: float):
         super().__init__(colorizer, experiment, ema)
+        if not 0 <= hint_share <= 1:
+            raise ValueError(f"hint_share={hint_share}: a share of the pictures, from 0 to 1")
+        if hint_share and not (isinstance(colorizer.net, HintedNet) and colorizer.net.takes_hints):
+            raise ValueError(f"hint_share={hint_share}: needs net=encoder_unet with net.hints=true")
+        self.hint_share = hint_share
         self.embeddings: Embeddings | None = None
         self._color_counts: Tensor | float = 0.0  # histograms of predicted and true color (2, bins), in validation
 
@@ -44,8 +54,10 @@ class Colorization(System):
         """Predict ab (B, 2, H, W) in Lab units from L (B, 1, H, W) in [0, 100] with the averaged colorizer."""
         return self.average(L)
 
-    def conditions(self, L: Tensor, batch: dict[str, Tensor]) -> Conditions:
-        """Return the inputs of the net for a training batch with lightness L (B, 1, H, W)."""
+    def conditions(self, L: Tensor, ab: Tensor, batch: dict[str, Tensor]) -> Conditions:
+        """Return the inputs of the net for a training batch with lightness L (B, 1, H, W) and color ab (B, 2, H, W)."""
+        if self.hint_share:
+            return Conditions(L, hints=draw_hints(ab, self.hint_share))
         if self.embeddings is None:
             return Conditions(L)
         embeddings = self.embeddings.lookup(batch["host_index"], lambda missing: self.model.net.embed(L[missing]))

@@ -25,6 +25,7 @@ class Supervised(Colorization):
         experiment: resolved experiment.
         scene_weight: weight of the cross entropy of scenes, 0 or above; alpha in Iizuka 2016. Needs a `SceneNet`.
         ema: decay of the averaged colorizer.
+        hint_share: share of the training pictures that get color hints, for nets that take them.
 
     Raises:
         ValueError: `scene_weight` is negative, or the net does not classify scenes.
@@ -39,8 +40,9 @@ class Supervised(Colorization):
         experiment: DictConfig,
         scene_weight: float = 0.0,
         ema: float = 0.999,
+        hint_share: float = 0.0,
     ):
-        super().__init__(colorizer, experiment, ema)
+        super().__init__(colorizer, experiment, ema, hint_share)
         net = colorizer.net
         if scene_weight and not isinstance(net, SceneNet):
             raise ValueError("only the net 'iizuka' classifies scenes: set system.scene_weight=0 for others")
@@ -64,7 +66,7 @@ class Supervised(Colorization):
             out = self.call("generator", net.forward_at, L, points)
             L, ab = gather_pixels(L, points), gather_pixels(ab, points)
         else:
-            out = self.call("generator", self.model.run_net, self.conditions(L, chunk))
+            out = self.call("generator", self.model.run_net, self.conditions(L, ab, chunk))
         losses["color_loss"] = self.model.codec.loss(out, L, ab)
         self.log_train({key: loss.detach() for key, loss in losses.items()}, share)
         return share * (losses["color_loss"] + self.scene_weight * losses.get("scene_loss", 0.0))
