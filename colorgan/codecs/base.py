@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorgan.errors import UserError
+
 
 class Codec(nn.Module, ABC):
     """Decodes the output of a net to color, and computes its loss."""
@@ -43,6 +45,17 @@ class Codec(nn.Module, ABC):
         Returns:
             (B, 2, H, W) in Lab units.
         """
+
+    def uncertainty(self, out: Tensor) -> Tensor:
+        """Return how far off the predicted color is expected to be, (B, 1, h, w) in Lab units.
+
+        Args:
+            out: (B, channels, h, w), the output of a net.
+
+        Raises:
+            UserError: this codec does not know.
+        """
+        raise UserError("the model does not know how sure it is: train one with codec.uncertainty=true, or with bins")
 
     def initialize(self, ab: Iterable[Tensor]) -> None:
         """Fit buffers to batches (B, 2, H, W) of training colors in Lab units. Does nothing by default."""
