@@ -39,9 +39,9 @@ class Regress(Codec):
     def loss(self, out: Tensor, L: Tensor, ab: Tensor) -> Tensor:
         """Return the L1 or squared error, a scalar.
 
-        With `uncertainty`, the negative log-likelihood of the absolute error is added, under a Laplace distribution whose
-        scale the net predicts (Kendall and Gal 2017, "What uncertainties do we need", section 3.1). The color itself
-        gets no gradient from it.
+        With `uncertainty`, the negative log-likelihood of the absolute error is added, under a Laplace distribution
+        whose scale the net predicts (Kendall and Gal 2017, "What uncertainties do we need", section 3.1). The color
+        itself gets no gradient from it.
 
         Args:
             out: (B, channels, h, w), the output of a net before the activation.
