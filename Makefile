@@ -17,12 +17,21 @@ setup: .venv/done ## install everything into .venv
 	@touch $@
 
 # A run that is there already goes on, or says that it is complete.
-train-gan train-features train-gan-fast: override ARGS += --resume
+train-gan train-features train-gan-fast train-album: override ARGS += --resume
+SMALL := data.size=96 data.smallest_crop=0.6 data.aging=0 optim.schedule=constant
 
 train-gan-fast: train-features # its discriminator looks through the eyes of that classifier
 
 train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)
+
+# L1 alone on small photographs, then the GAN on small ones, then on larger ones; each starts from the one before.
+train-album: setup ## train the released generator: ARGS="data.root=ALBUM data.also=[SCENES]"
+	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-l1 system=supervised system.hint_share=0.3 $(SMALL) \
+	  optim.lr=1e-3 trainer.max_epochs=4 $(ARGS)
+	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-gan --init checkpoints/album-l1/last.ckpt $(SMALL) \
+	  trainer.max_epochs=10 $(ARGS)
+	$(BIN)/python -m colorgan.train experiments/album.yaml --init checkpoints/album-gan/last.ckpt $(ARGS)
 
 sample: setup ## color PICTURES (default: those of the package) with CKPT (default: the released one)
 	$(BIN)/python -m colorgan.sample $(if $(CKPT),--ckpt $(CKPT)) $(ARGS) $(PICTURES)
