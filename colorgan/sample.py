@@ -2,9 +2,9 @@
 
 import argparse
 import itertools
+import json
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,13 @@ from colorgan.errors import UserError
 from colorgan.imaging.formats import SUFFIXES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from colorgan.colorizer.colorizer import Colorizer
-    from colorgan.imaging.outputs import Job
+    from colorgan.colorizer.hints import Hint
+    from colorgan.imaging.outputs import Job, Plan
+
+    HintsByFile = dict[Path, list[Hint]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,6 +56,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, help="seed of the versions; version n of seed S is version 1 of seed S+n-1 (0)"
     )
+    parser.add_argument("--hints", type=existing_path, metavar="FILE", help="JSON file of color hints (see the README)")
+    places = "write, in place of coloring, hints at the N places of each photograph where one would help most"
+    parser.add_argument("--suggest", type=positive_int, metavar="N", help=places)
     args = parser.parse_args(argv)
     if args.samples > 1 or args.seed is not None:
         if args.decode not in (None, "sample"):
@@ -66,12 +74,17 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from colorgan.colorizer.checkpoint import load
+    from colorgan.colorizer.hints import read_hints
     from colorgan.imaging.outputs import make_plan
 
     model = load(args.ckpt, device=pick_device(args.device))
     if args.decode:
         choose_decoding(model, args.decode, args.seed)
-    plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
+    suffix = f".{args.format}" if args.format else None
+    plan = make_plan(args.inputs, args.out, suffix, args.overwrite or bool(args.suggest), args.samples)
+    hints = read_hints(args.hints, sorted({job.source for job in plan.jobs})) if args.hints else {}
+    if args.suggest:
+        return suggest_hints(model, plan, hints, args.suggest)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(line)
     failed = len(plan.refused)
     with Progress(console=console, disable=len(plan.jobs) < 2 or not sys.stderr.isatty()) as progress:
-        results = color_samples(model, plan.jobs, args)
+        results = color_samples(model, plan.jobs, hints, args)
         for error in progress.track(results, total=len(plan.jobs), description="coloring"):
             if error:
                 console.print(str(error))
@@ -112,7 +125,41 @@ def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
     model.codec.set_decoding(decoding, seed)
 
 
-def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespace) -> Iterator[UserError | None]:
+def suggest_hints(model: "Colorizer", plan: "Plan", hints: "HintsByFile", count: int) -> int:
+    """Print hints of the predicted color at the places where one would help most, as JSON; return the exit code.
+
+    Args:
+        model: a model that takes hints and knows how sure it is.
+        plan: its sources are the photographs.
+        hints: that are known; they are printed, too.
+        count: of the places in each photograph.
+    """
+    import torch
+
+    from colorgan.colorizer.hints import as_entry
+    from colorgan.colorizer.suggesting import suggest
+    from colorgan.imaging import images
+
+    failures, found = list(plan.refused), {}
+    for file in dict.fromkeys(job.source for job in plan.jobs):
+        try:
+            picture = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)
+        except UserError as error:
+            failures.append(str(error))
+            continue
+        places = list(hints.get(file, []))
+        for _ in range(count):
+            places.append(suggest(model, picture, places))
+        found[str(file)] = [as_entry(hint) for hint in places]
+    print(json.dumps(found, indent=1))
+    for line in failures:
+        print(line, file=sys.stderr)
+    return 1 if failures else 0
+
+
+def color_samples(
+    model: "Colorizer", jobs: list["Job"], hints: "HintsByFile", args: argparse.Namespace
+) -> Iterator[UserError | None]:
     """Color files with `color_files`, with a different seed for each version.
 
     Yields:
@@ -120,10 +167,13 @@ def color_samples(model: "Colorizer", jobs: list["Job"], args: argparse.Namespac
     """
     from colorgan.colorizer.files import color_files
 
+    def paint(pictures: list["Tensor"], files: list[Path]) -> list["Tensor"]:
+        given = [hints.get(file, []) for file in files]
+        return model.paint(pictures, args.size, args.upsample, args.saturation, given)
+
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:
             choose_decoding(model, args.decode, args.seed + sample)
-        paint = partial(model.paint, size=args.size, upsample=args.upsample, saturation=args.saturation)
         yield from color_files(paint, list(group), args.batch_size)
 
 

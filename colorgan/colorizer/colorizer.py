@@ -1,6 +1,7 @@
 """The model that colors: a net and a codec, and nothing of how they were trained."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from colorgan.codecs.base import Codec
 from colorgan.color import by_rows, join, split
+from colorgan.colorizer.hints import Hint, rasterize
 from colorgan.colorizer.upsampling import UPSAMPLERS, Upsampler
+from colorgan.errors import UserError
 from colorgan.imaging.arrays import Pictures, unpack
 from colorgan.nets.base import EmbeddingNet, HintedNet, Net
 
@@ -75,6 +78,7 @@ class Colorizer(nn.Module):
         size: int | None = None,
         upsample: Upsampler = "guided",
         saturation: float = 1.0,
+        hints: Sequence[Sequence[Hint]] | None = None,
     ) -> list[Tensor]:
         """Color pictures of any sizes; each keeps its own lightness at its own size.
 
@@ -83,19 +87,27 @@ class Colorizer(nn.Module):
             size: short side in pixels at which color is predicted; default: `self.size`.
             upsample: how color is brought to the size of the picture; `guided` keeps it within edges.
             saturation: factor of the chroma; colors outside sRGB are reduced to its boundary.
+            hints: of each picture; none by default.
 
         Returns:
             (3, H, W) each, sRGB in [0, 1], on the CPU.
+
+        Raises:
+            UserError: there are hints, and the net takes none; a hint is outside of its picture.
         """
+        hinted = hints is not None and any(hints)
+        if hinted and not (isinstance(self.net, HintedNet) and self.net.takes_hints):
+            raise UserError("this model takes no hints: it needs net=encoder_unet with net.hints=true")
         device = next(self.parameters()).device
         lightness = [by_rows(lambda rgb: split(rgb)[0], picture[None].to(device)) for picture in pictures]
         groups = defaultdict(list)  # pictures that have one shape at the predicted size form a batch
         for i, L in enumerate(lightness):
-            groups[_prediction_shape(L.shape[-2:], size or self.size)].append(i)
+            groups[prediction_shape(L.shape[-2:], size or self.size)].append(i)
         painted: dict[int, Tensor] = {}
         for shape, members in groups.items():
             small = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
-            predicted = self.predict(Conditions(small))
+            given = [rasterize(hints[i], lightness[i].shape[-2:], shape) for i in members] if hinted else None
+            predicted = self.predict(Conditions(small, hints=torch.cat(given).to(device) if given else None))
             guide = F.interpolate(small, predicted.shape[-2:], mode="area")  # L at the size of the predicted color
             for k, i in enumerate(members):
                 ab = UPSAMPLERS[upsample](predicted[k, None], guide[k, None], lightness[i])
@@ -103,7 +115,12 @@ class Colorizer(nn.Module):
         return [painted[i] for i in range(len(pictures))]
 
     def colorize(
-        self, image: Pictures, size: int | None = None, upsample: Upsampler = "guided", saturation: float = 1.0
+        self,
+        image: Pictures,
+        size: int | None = None,
+        upsample: Upsampler = "guided",
+        saturation: float = 1.0,
+        hints: Sequence[Hint] | Sequence[Sequence[Hint]] | None = None,
     ) -> Pictures:
         """Color one picture, or a batch of tensors, and return it in the type that was given.
 
@@ -112,15 +129,20 @@ class Colorizer(nn.Module):
             size: as in `paint`.
             upsample: as in `paint`.
             saturation: as in `paint`.
+            hints: of the picture, or a list of them for each picture of a batch.
 
         Returns:
             the same type and value range with three color channels, and with its alpha if it had one.
 
         Raises:
-            UserError: another type or shape.
+            UserError: another type or shape, or as `paint`.
         """
         pictures, restore = unpack(image)
-        return restore(self.paint(pictures, size, upsample, saturation))
+        if hints and isinstance(hints[0], Hint):
+            hints = [hints]
+        if hints and len(hints) != len(pictures):
+            raise UserError(f"{len(hints)} lists of hints for {len(pictures)} pictures: give one for each")
+        return restore(self.paint(pictures, size, upsample, saturation, hints))
 
 
 def resize_color(ab: Tensor, L: Tensor) -> Tensor:
@@ -128,7 +150,7 @@ def resize_color(ab: Tensor, L: Tensor) -> Tensor:
     return ab if ab.shape[-2:] == L.shape[-2:] else F.interpolate(ab, L.shape[-2:], mode="bilinear")
 
 
-def _prediction_shape(shape: torch.Size, size: int) -> tuple[int, int]:
+def prediction_shape(shape: torch.Size, size: int) -> tuple[int, int]:
     """Scale a shape to a short side of `size`."""
     scale = min(size / min(shape), MAX_ASPECT * size / max(shape))
     height, width = (max(1, round(n * scale)) for n in shape)

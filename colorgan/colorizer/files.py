@@ -17,22 +17,22 @@ from colorgan.imaging.outputs import Job
 READERS = 3  # threads that read and write; as many photographs are decoded ahead
 BATCH_VALUES = 3 * 2**24  # values at which a batch is full, however few photographs they are: bounds the memory
 
-Paint = Callable[[list[Tensor]], list[Tensor]]
+Paint = Callable[[list[Tensor], list[Path]], list[Tensor]]
 
 
 def color_files(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[UserError | None]:
     """Color and write photographs; yield None or the error of each, not in the order of `jobs`.
 
     Args:
-        paint: as `Colorizer.paint`.
+        paint: colors photographs, given their pixels (3, H, W) and their files.
         jobs: which files become which.
         batch_size: photographs at a time, at most.
     """
-    batch: list[tuple[Path, Photograph]] = []
+    batch: list[tuple[Job, Photograph]] = []
     with pillow_settings(), ThreadPoolExecutor(READERS) as pool:
-        for target, future in _read_ahead(pool, jobs):
+        for job, future in _read_ahead(pool, jobs):
             try:
-                batch.append((target, future.result()))
+                batch.append((job, future.result()))
             except UserError as error:
                 yield error
             if len(batch) == batch_size or sum(photograph.rgb.size for _, photograph in batch) > BATCH_VALUES:
@@ -41,11 +41,11 @@ def color_files(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[User
         yield from _color_batch(pool, paint, batch)
 
 
-def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Path, Future]]:
-    """Yield the target and the future photograph of each job, while the next READERS are being decoded."""
-    ahead: deque[tuple[Path, Future]] = deque()
+def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Job, Future]]:
+    """Yield each job and its future photograph, while the next READERS are being decoded."""
+    ahead: deque[tuple[Job, Future]] = deque()
     for job in jobs:
-        ahead.append((job.target, pool.submit(images.read, job.source)))
+        ahead.append((job, pool.submit(images.read, job.source)))
         if len(ahead) > READERS:
             yield ahead.popleft()
     while ahead:
@@ -53,25 +53,28 @@ def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Pat
 
 
 def _color_batch(
-    pool: ThreadPoolExecutor, paint: Paint, batch: list[tuple[Path, Photograph]]
+    pool: ThreadPoolExecutor, paint: Paint, batch: list[tuple[Job, Photograph]]
 ) -> Iterator[UserError | None]:
-    targets, photographs = [target for target, _ in batch], [photograph for _, photograph in batch]
+    jobs, photographs = [job for job, _ in batch], [photograph for _, photograph in batch]
     pictures = [torch.from_numpy(photograph.rgb).permute(2, 0, 1) for photograph in photographs]
-    return pool.map(_write, targets, photographs, _paint_all(paint, pictures))
+    painted = _paint_all(paint, pictures, [job.source for job in jobs])
+    return pool.map(_write, [job.target for job in jobs], photographs, painted)
 
 
-def _paint_all(paint: Paint, pictures: list[Tensor]) -> list[Tensor | Exception]:
+def _paint_all(paint: Paint, pictures: list[Tensor], files: list[Path]) -> list[Tensor | Exception]:
     """Color pictures; where a batch fails (of memory, mostly), try each picture alone."""
     try:
-        return paint(pictures) if pictures else []
-    except (RuntimeError, MemoryError) as error:
+        return paint(pictures, files) if pictures else []
+    except (RuntimeError, MemoryError, UserError) as error:
         if len(pictures) == 1:
             return [error]
-    return [_paint_all(paint, [picture])[0] for picture in pictures]
+    return [_paint_all(paint, [picture], [file])[0] for picture, file in zip(pictures, files, strict=True)]
 
 
 def _write(target: Path, photograph: Photograph, colored: Tensor | Exception) -> UserError | None:
     """Write one picture; return what went wrong, which is no reason to stop the others."""
+    if isinstance(colored, UserError):
+        return UserError(f"{target}: not written: {colored}")
     if isinstance(colored, Exception):
         reason = next(iter(str(colored).splitlines()), type(colored).__name__)
         return UserError(f"{target}: not written, the model failed: {reason}")
