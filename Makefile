@@ -27,7 +27,7 @@ train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 
 # L1 alone on small photographs, then the GAN on small ones, then on larger ones; each starts from the one before.
 train-album: setup ## train the released generator: ARGS="data.root=ALBUM data.also=[SCENES]"
-	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-l1 system=supervised system.hint_share=0.3 $(SMALL) \
+	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-l1 system=supervised system.hint_share=0.5 $(SMALL) \
 	  optim.lr=1e-3 trainer.max_epochs=4 $(ARGS)
 	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-gan --init checkpoints/album-l1/last.ckpt $(SMALL) \
 	  trainer.max_epochs=10 $(ARGS)

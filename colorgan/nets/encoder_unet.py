@@ -11,6 +11,7 @@ from colorgan.nets.blocks import conv_bn, crop_padding, pad_to_multiple, residua
 from colorgan.nets.bodies import make_body, standardize
 from colorgan.nets.depthwise import use_float32_depthwise
 
+HINT_SCALE = 20  # Lab units, about the deviation of colors: scaled as the output is, hints would be learned slowly
 DEEPEST_FACTOR = 4  # the decoder has at most this many times `width` channels
 TRANSFORMERS = ("vit", "deit", "deit3", "beit", "beitv2", "eva", "eva02")  # their sizes of input are fixed by default
 
@@ -53,7 +54,8 @@ class EncoderUNet(HintedNet):
         inputs = info.channels()[self.levels[reduction]]
         self.up, self.skips, self.hints, self.stages = (nn.ModuleDict() for _ in range(4))
         while reduction >= output_stride:
-            key, outputs = str(reduction), width * min(DEEPEST_FACTOR, reduction // output_stride)
+            key, outputs = str(reduction), width * min(HINT_SCALE = 20  # Lab units, about the deviation of colors: scaled as the output is, hints would be learned slowly
+DEEPEST_FACTOR, reduction // output_stride)
             self.up[key] = nn.Sequential(*conv_bn(inputs, outputs, 1, 1))
             if reduction in self.levels and reduction < self.deepest:
                 self.skips[key] = nn.Sequential(*conv_bn(info.channels()[self.levels[reduction]], outputs, 1, 1))
@@ -105,4 +107,4 @@ def _pool_hints(hints: Tensor, reduction: int, shape: torch.Size) -> Tensor:
     padded = F.pad(hints, (0, width - hints.shape[-1], 0, height - hints.shape[-2]))
     mean = F.avg_pool2d(padded, reduction)
     share = mean[:, 2:]
-    return torch.cat([mean[:, :2] / share.clamp(min=1e-6) / 110, (share > 0).to(mean.dtype)], dim=1)
+    return torch.cat([mean[:, :2] / share.clamp(min=1e-6) / HINT_SCALE, (share > 0).to(mean.dtype)], dim=1)
