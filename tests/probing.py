@@ -7,7 +7,11 @@ from torch import nn
 from colorgan.config import construct
 from colorgan.nets import NETS
 
-SMALL = {"iizuka": {"global_size": 32}, "koala": {"body": "resnet10t", "body_size": 32}}
+SMALL = {
+    "encoder_unet": {"body": "test_efficientnet"},
+    "iizuka": {"global_size": 32},
+    "koala": {"body": "resnet10t", "body_size": 32},
+}
 
 
 def net_of(name, **more):
@@ -41,8 +45,12 @@ def without_gradient(net):
 
 
 def silent_leaves(net, call, x):
-    """Names of the modules of `net` without children that `call(x)` does not use."""
-    leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
+    """Names of the modules of `net` without children that `call(x)` does not use, except those that do nothing."""
+    leaves = {
+        name: module
+        for name, module in net.named_modules()
+        if not list(module.children()) and not isinstance(module, (nn.Identity, nn.ModuleDict))
+    }
     fired = set()
     for name, module in leaves.items():
         module.register_forward_hook(lambda *_, name=name: fired.add(name))

@@ -17,6 +17,7 @@ from colorgan.systems import SYSTEMS
 from tests.faking import backward, batch_on_cuda, bfloat16, data_on_cuda, fake_cuda, system_on_cuda
 
 SUPERVISED = {  # what each net is trained with, and how it is made small
+    "encoder_unet": ["net.body=test_efficientnet", "net.hints=true", "system.hint_share=0.5", "codec.uncertainty=true"],
     "zhang": ["codec=bins"],
     "resnet18": ["codec=axis_bins"],
     "hypercolumn": ["codec=histograms"],
@@ -107,8 +108,9 @@ def test_an_optimizer(optimizer):
 def test_an_adversarial_loss(loss):
     real, fake = (torch.randn(2, 1, 4, 4, device="cuda", requires_grad=True) for _ in range(2))
     for_discriminator, for_generator = ADVERSARIAL[loss]
+    logits = [fake, real] if loss == "relativistic" else [fake]
     with bfloat16():
-        backward(for_discriminator(real, fake, 1.0) + for_generator(fake))
+        backward(for_discriminator(real, fake, 1.0) + for_generator(*logits))
     assert real.grad.is_cuda
 
 

