@@ -7,6 +7,7 @@ from torch import nn
 
 from colorgan import color
 from colorgan.codecs import CODECS
+from colorgan.hints import draw_hints
 from colorgan.nets.resunet import ResUNet
 from colorgan.optim.muon import UPDATE_RMS, Muon, muon_groups
 from colorgan.precision import full_precision
@@ -185,3 +186,12 @@ def test_updates_of_muon_stay_bounded_on_gradients_of_a_net(low_precision):
             optimizer.step()
         for old, new in zip(before, matrices, strict=True):
             assert singular_values_of_update(old, new, lr=1e-2).max() < 1.3
+
+
+def test_hints_are_as_exact_as_in_float32(low_precision):
+    _, ab = lab(64)
+    torch.manual_seed(0)
+    exact = draw_hints(ab, 1.0)
+    torch.manual_seed(0)
+    with low_precision:
+        assert torch.equal(draw_hints(ab, 1.0), exact)

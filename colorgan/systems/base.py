@@ -51,7 +51,7 @@ class System(pl.LightningModule):
         self.ema = ExponentialAverage(model, ema)
         self.experiment = experiment
         self.batches_done = 0  # in this epoch
-        self._starts_optimizers = False  # although the run is resumed
+        self.replaces_rates = False  # of a checkpoint by those of the experiment, where the run is resumed
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
         self._step_sums: dict[str, Any] = defaultdict(float)
         self._step_shares: dict[str, float] = defaultdict(float)
@@ -207,7 +207,7 @@ class System(pl.LightningModule):
         """Replace the optimizer settings restored from a checkpoint by those of the experiment."""
         for optimizer, (network, ratio) in zip(self._optimizers(), self.networks().values(), strict=True):
             restore_settings(optimizer, make_optimizer(network, self.experiment.optim, ratio))
-        if self._starts_optimizers:
+        if self.replaces_rates:
             self.reset_learning_rates()
 
     def on_train_epoch_start(self) -> None:
@@ -254,7 +254,7 @@ class System(pl.LightningModule):
             for state in checkpoint["lr_schedulers"]:
                 for key in PER_GROUP & state.keys():
                     del state[key]
-            self._starts_optimizers = True
+            self.replaces_rates = True
 
     def _optimizers(self) -> list[Optimizer]:
         """Return Lightning's wrapped optimizers, one for each of `networks`."""

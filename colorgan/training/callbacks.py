@@ -158,10 +158,3 @@ class SaveWandbRunId(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint["wandb_id"] = self.logger.version
-
-
-class OverrideLearningRates(Callback):
-    """Replaces the learning rates restored from a checkpoint by those of the experiment."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        pl_module.reset_learning_rates()

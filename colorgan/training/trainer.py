@@ -23,7 +23,6 @@ from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
 from colorgan.training.callbacks import (
     MetricsWriter,
-    OverrideLearningRates,
     RollingCheckpoint,
     SampleGrid,
     SaveWandbRunId,
@@ -78,8 +77,7 @@ def fit(
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
-    if override_lr:
-        trainer.callbacks.append(OverrideLearningRates())
+    system.replaces_rates = override_lr
     _write_experiment(experiment, run_dir)
     if checkpoint is None and (rank_zero_only.rank == 0 or experiment.trainer.strategy not in OUR_STRATEGIES):
         system.initialize(data.sample_train_batches(INITIALIZATION_IMAGES))  # NetworkDDP sends it to all processes
