@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from colorgan.codecs import CODECS
-from colorgan.codecs.regress import Regress
+from colorgan.codecs.regress import INITIAL_LOG_SCALE, UNCERTAINTY_WEIGHT, Regress
+from colorgan.errors import UserError
 from tests.faking import fake_cuda
 
 L = torch.full((1, 1, 2, 2), 50.0)
@@ -110,3 +111,61 @@ def test_the_gradient_leads_to_the_true_color(loss):
 def test_an_unknown_loss_is_refused():
     with pytest.raises((KeyError, ValueError)):
         Regress("l2")
+
+
+def test_uncertainty_is_a_third_channel_that_color_does_not_depend_on():
+    plain, unsure = Regress(), Regress(uncertainty=True)
+    assert (plain.channels, unsure.channels) == (2, 3)
+    out = torch.randn(2, 3, 4, 4)
+    assert torch.equal(unsure.decode(out, L), plain.decode(out[:, :2], L))
+    assert Regress(uncertainty=True).uncertainty(out).shape == (2, 1, 4, 4)
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse"])
+def test_color_learns_with_uncertainty_as_without(loss):
+    truth, gradients = 30 * torch.randn(2, 2, 8, 8), []
+    out = torch.randn(2, 3, 4, 4)
+    for codec in (Regress(loss), Regress(loss, uncertainty=True)):
+        given = out[:, : codec.channels].clone().requires_grad_()
+        codec.loss(given, L, truth).backward()
+        gradients.append(given.grad)
+    assert torch.equal(gradients[1][:, :2], gradients[0])
+    assert gradients[1][:, 2].all()
+
+
+def test_the_loss_with_uncertainty_adds_the_likelihood_of_the_error():
+    truth = torch.tensor([22.0, -44.0])[:, None, None].expand(1, 2, 2, 2)  # 0.2 and 0.4 of the scale
+    out = torch.zeros(1, 3, 2, 2)
+    likelihood = 0.3 / torch.tensor(INITIAL_LOG_SCALE).exp() + INITIAL_LOG_SCALE
+    expected = Regress().loss(out[:, :2], L, truth) + UNCERTAINTY_WEIGHT * likelihood
+    torch.testing.assert_close(Regress(uncertainty=True).loss(out, L, truth), expected)
+
+
+def test_the_expected_error_is_the_mean_error():
+    codec, truth = Regress(uncertainty=True), 20 * torch.randn(1, 2, 64, 64)
+    out = torch.zeros(1, 3, 1, 1, requires_grad=True)
+    optimizer = torch.optim.Adam([out], 0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        codec.loss(out.expand(1, 3, 64, 64), L, truth).backward()
+        out.grad[:, :2] = 0  # the color stays gray
+        optimizer.step()
+    assert codec.uncertainty(out).item() == pytest.approx(truth.abs().mean().item(), rel=0.01)
+
+
+def test_the_expected_error_is_float32_and_at_first_about_that_of_gray():
+    found = Regress(scale=100, uncertainty=True).uncertainty(torch.zeros(1, 3, 2, 2, dtype=torch.bfloat16))
+    assert found.dtype == torch.float32 and found.unique().item() == pytest.approx(8.2, abs=0.1)
+
+
+def test_a_wild_net_has_a_finite_uncertainty():
+    codec, out = Regress(uncertainty=True), (1000 * torch.randn(2, 3, 8, 8)).requires_grad_()
+    codec.loss(out, L, torch.full((2, 2, 8, 8), 20.0)).backward()
+    assert out.grad.isfinite().all() and codec.uncertainty(out).isfinite().all()
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_codec_that_does_not_know_how_sure_it_is_says_so(name):
+    codec = CODECS[name]()
+    with pytest.raises(UserError, match=r"does not know how sure it is: .*codec\.uncertainty=true"):
+        codec.uncertainty(torch.zeros(1, codec.channels, 2, 2))

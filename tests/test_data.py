@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
+from colorgan.colorizer import checkpoint
 from colorgan.data.building import DATASETS
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.folder import ImageFolder
@@ -86,6 +87,73 @@ def test_folder_says_what_is_wrong(tmp_path):
         ImageFolder(tmp_path, True)
     with pytest.raises(ValueError, match="val_share=2"):
         ImageFolder(tmp_path, True, 2)
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """An album with classes of its own, a class in common and a file in none; scenes that are split already."""
+    for i in range(20):
+        draw(tmp_path / f"album/{('sea', 'people')[i % 2]}/{i}.png")
+    draw(tmp_path / "album/loose.png")
+    for name in ("train/sea/a.png", "train/forest/b.png", "train/loose.png", "val/sea/c.png"):
+        draw(tmp_path / "scenes" / name)
+    return tmp_path / "album", tmp_path / "scenes"
+
+
+def labeled(source):
+    """The class of each photograph by its path."""
+    return {source.name(i): source.classes[source.label(i)] for i in range(len(source))}
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_further_folders_are_split_as_they_would_be_alone(two_folders, train):
+    album, scenes = two_folders
+    both = ImageFolder(album, train, 0.3, also=[str(scenes)])
+    alone = labeled(ImageFolder(album, train, 0.3)), labeled(ImageFolder(scenes, train, 0.3))
+    assert all(alone) and not alone[0].keys() & alone[1].keys()
+    assert labeled(both) == alone[0] | alone[1]
+
+
+def test_classes_of_the_same_name_are_one_and_files_in_none_belong_to_their_folder(two_folders):
+    album, scenes = two_folders
+    train, val = (ImageFolder(album, train, 0.3, also=[str(scenes)]) for train in (True, False))
+    assert train.classes == val.classes == ["album", "forest", "people", "scenes", "sea"]
+    assert labeled(val)[str(scenes / "val/sea/c.png")] == labeled(train)[str(scenes / "train/sea/a.png")] == "sea"
+    assert labeled(train)[str(scenes / "train/loose.png")] == "scenes"
+    assert (labeled(train) | labeled(val))[str(album / "loose.png")] == "album"
+
+
+def test_photographs_of_further_folders_are_read(two_folders, monkeypatch):
+    album, scenes = two_folders
+    monkeypatch.chdir(album.parent)
+    draw(scenes / "train/forest/b.png", color=(30, 60, 200))
+    source = ImageFolder("album", True, also=["scenes"])
+    (index,) = (i for i in range(len(source)) if source.name(i).endswith("train/forest/b.png"))
+    assert np.array_equal(source.load(index, 8), ImageFolder(scenes, True).load(0, 8))
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_further_folder_that_is_missing_or_empty_is_one_line(two_folders, tmp_path, empty):
+    if empty:
+        (tmp_path / "other").mkdir()
+    line = "no photographs in this folder" if empty else "no such folder; set data.root, or data.also, to folders"
+    with pytest.raises(UserError, match=f"{tmp_path}/other: {line}"):
+        ImageFolder(two_folders[0], True, also=[str(tmp_path / "other")])
+
+
+def test_a_run_on_two_folders_goes_on(folder, tiny_train, tmp_path):
+    draw(tmp_path / "more/sea/x.png", size=40)
+    draw(tmp_path / "more/city/y.png", size=40)
+    data = ["data=folder", f"data.root={folder}", f"data.also=[{tmp_path / 'more'}]", "data.near_gray=0"]
+    data += ["system.body=test_resnet", "pretrained=false", "optim.schedule=constant"]
+    judge = "experiments/judge.yaml"
+    assert tiny_train(*data, "trainer.max_epochs=2", f"run_dir={tmp_path}/whole", experiment=judge) == 0
+    assert tiny_train(*data, f"run_dir={tmp_path}/broken", experiment=judge) == 0
+    assert tiny_train("--resume", "trainer.max_epochs=2", f"run_dir={tmp_path}/broken", experiment=judge) == 0
+    whole, broken = (checkpoint.read(tmp_path / name / "last.ckpt") for name in ("whole", "broken"))
+    assert broken["experiment"]["data"]["also"] == [str(tmp_path / "more")]
+    assert broken["experiment"]["system"]["classes"] == 3  # sea, forest, city
+    assert all(torch.equal(value, broken["state_dict"][key]) for key, value in whole["state_dict"].items())
 
 
 def test_photos_are_embedded_and_fixed():

@@ -71,6 +71,9 @@ for arguments in json.loads(Path("runs.json").read_text()):
 """
 LIMITED = ["trainer.max_time=00:00:10:00"]
 ACCUMULATED = ["optim.accumulate=2"]
+PROJECTED = ["discriminator=projected", "discriminator.body=resnet10t", "pretrained=false"]
+HINTED = ["net=encoder_unet", "net.body=test_efficientnet", "net.hints=true", "pretrained=false"]
+HINTED += ["system.hint_share=0.5", "optim.encoder_lr=0.5", "optim.encoder_warmup=1"]
 SCHEDULES = ("constant", "step", "exponential", "linear", "cosine", "plateau")
 RUNS = {
     **{
@@ -88,6 +91,12 @@ RUNS = {
     "frozen body": ["system=supervised", "net=koala", "pretrained=false", "net.body=resnet10t", "net.body_size=32"],
     "classifier": ["system=classifier", "pretrained=false", "system.body=resnet10t", "checkpoint.monitor=val/loss"],
     "muon": ["optim.optimizer=muon"],
+    "hints": ["system=supervised", "codec.uncertainty=true", *HINTED],
+    "hints in a GAN, accumulated": [*HINTED, "optim.optimizer=muon", *ACCUMULATED],
+    "kept statistics": ["system=supervised", "net.statistics=kept", *HINTED],
+    "relativistic": ["system.loss=relativistic", "system.real_label=1", "system.gradient_penalty=1"],
+    "mixing": [*PROJECTED, "discriminator.mixing=true"],
+    "two folders": ["data.name=folder", "data.root=folderRANK", "data.also=[moreRANK]"],
     "three pictures": ["data.crops=3"],
     "uneven": ["data.crops=13", "trainer.limit_train_batches=1.0"],
     "folders": ["data.name=folder", "data.root=folderRANK", "data.near_gray=3.5", "trainer.limit_train_batches=1.0"],
@@ -129,6 +138,7 @@ def pair(tmp_path_factory, request):
     runs = [[experiment, *TINY, *more, f"run_dir=run{i}", *run] for i, run in enumerate(RUNS.values())]
     for rank in (0, 1):  # each process has a copy, as on the disks of two nodes
         draw_photographs(folder / f"folder{rank}", 12)
+        draw_photographs(folder / f"more{rank}", 8)
         draw_photographs(folder / f"other{rank}", 12 + rank)
     outputs = start_pair(folder, runs)
     ranks = [json.loads((folder / f"results{rank}.json").read_text()) for rank in (0, 1)]

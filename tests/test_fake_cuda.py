@@ -74,6 +74,17 @@ def test_a_discriminator(name):
     train("net=resunet", f"discriminator={name}", *body)
 
 
+def test_mixing_and_a_gradient_penalty():
+    body = ["discriminator.body=resnet10t", "discriminator.mixing=true"]
+    loss = ["system.loss=relativistic", "system.real_label=1", "system.gradient_penalty=1"]
+    train("net=resunet", "discriminator=projected", *body, *loss)
+
+
+def test_a_depthwise_decoder_and_kept_statistics():
+    paint(train("system=supervised", "net=encoder_unet", *SUPERVISED["encoder_unet"], "net.depthwise=true"))
+    train("system=supervised", "net=encoder_unet", *SUPERVISED["encoder_unet"], "net.statistics=kept")
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_a_codec_in_a_gan(name):
     train("net=resunet", "discriminator=compact", f"codec={name}", *ADVERSARIAL_CODECS[name])

@@ -40,6 +40,28 @@ def test_a_step_waits_for_nothing(name):
     assert not waits, "\n".join(sorted(set(waits)))
 
 
+HINTED = ["net=encoder_unet", "net.body=test_efficientnet", "net.hints=true", "pretrained=false"]
+HINTED += ["system.hint_share=0.5", "optim.encoder_lr=0.5", "optim.encoder_warmup=2"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    {
+        "hints": ["system=supervised", "codec.uncertainty=true", *HINTED],
+        "hints in a GAN": [*HINTED, "optim.accumulate=2"],
+        "relativistic": ["net=resunet", "system.loss=relativistic", "system.real_label=1", "system.gradient_penalty=1"],
+        "mixing": ["discriminator=projected", "discriminator.mixing=true", "discriminator.body=resnet10t"],
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_setting_waits_for_nothing(settings):
+    with fake_cuda() as waits:
+        model = system_on_cuda(*settings[1])
+        waits.clear()
+        step(model)
+    assert not waits, "\n".join(sorted(set(waits)))
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adadelta", "muon"])
 def test_an_optimizer_waits_for_nothing(optimizer):
     with fake_cuda() as waits:

@@ -86,8 +86,36 @@ def test_a_body_of_few_feature_maps_is_refused():
         make(body="visformer_tiny")
 
 
-def test_training_changes_the_critics_and_never_the_body():
+def test_mixing_shows_the_critics_all_channels_of_a_map_at_once():
+    plain, mixed = make(), make(mixing=True)
+    mixed.body.load_state_dict(plain.body.state_dict())
+    maps, mixtures = plain.eval().features(x := lab(2)), mixed.eval().features(x)
+    for features, mixture, mixer in zip(maps, mixtures, mixed.mixers, strict=True):
+        kernel = mixer.weight[..., 0, 0]
+        torch.testing.assert_close(mixture, torch.einsum("oc,bchw->bohw", kernel, features), rtol=1e-4, atol=1e-4)
+        assert kernel.std().item() == pytest.approx((2 / len(kernel)) ** 0.5, rel=0.05)  # Kaiming
+    assert mixed(mixtures).shape == plain(maps).shape
+
+
+def test_without_mixing_there_are_no_mixers():
+    assert not [name for name in make().state_dict() if "mixers" in name]
+
+
+def test_mixtures_are_part_of_a_checkpoint_and_lead_gradients_to_the_color():
+    first, second = make(mixing=True).eval(), make(mixing=True).eval()
+    assert not torch.equal(first.mixers[0].weight, second.mixers[0].weight)
+    second.load_state_dict(first.state_dict())
+    x = lab(2).requires_grad_()
+    assert torch.equal(first(first.features(x)), second(second.features(x)))
+    first(first.features(x)).sum().backward()
+    assert x.grad[:, 1:].any()
+    assert all(mixer.weight.grad is None for mixer in first.mixers)
+
+
+@pytest.mark.parametrize("mixing", ["false", "true"])
+def test_training_changes_the_critics_and_never_the_body(mixing):
     items = [*TINY, "discriminator=projected", f"discriminator.body={BODY}", "pretrained=false"]
+    items.append(f"discriminator.mixing={mixing}")
     model = build(config.load("experiments/gan.yaml", items, TABLES), fresh=True).train()
     optimizers, _ = model.configure_optimizers()
     model.optimizers = lambda: optimizers
@@ -98,7 +126,7 @@ def test_training_changes_the_critics_and_never_the_body():
     for step in range(2):
         model.training_step({"rgb": torch.rand(2, 3, 32, 32)}, step)
     changed = {k for k, v in model.discriminator.state_dict().items() if not torch.equal(v, before[k])}
-    assert changed and not [name for name in changed if name.startswith("body.")]
+    assert changed and not [name for name in changed if not name.startswith("critics.")]
     assert not [p for p in model.discriminator.body.parameters() if p.requires_grad]
 
 

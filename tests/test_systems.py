@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from colorgan import config
-from colorgan.color import split
+from colorgan.color import join, split
 from colorgan.errors import UserError
 from colorgan.losses import ADVERSARIAL
 from colorgan.systems import SYSTEMS, TABLES
@@ -181,3 +181,149 @@ def test_painting_keeps_size_and_lightness(system, shape):
     (painted,) = model.paint([picture])
     assert painted.shape == picture.shape
     assert (split(painted[None])[0] - split(picture[None])[0]).abs().max() < 0.5
+
+
+HINTED = ("net=encoder_unet", "net.body=test_efficientnet", "net.hints=true", "pretrained=false")
+
+
+def given_hints(net):
+    """A list of the hints that a net will be given."""
+    hints = []
+    net.register_forward_pre_hook(lambda module, inputs: hints.append(inputs[1]))
+    return hints
+
+
+def plain_colors(n=4):
+    """A batch of pictures of a single color each, and these colors."""
+    ab = 20 * torch.randn(n, 2, 1, 1)
+    return {"rgb": join(torch.full((n, 1, 32, 32), 50.0), ab.expand(-1, -1, 32, 32))}, ab
+
+
+@pytest.mark.parametrize("kind", ["adversarial", "supervised"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_each_part_of_a_batch_gets_hints_of_its_own_colors(system, kind, parts):
+    model = system(*HINTED, f"system={kind}", "system.hint_share=1", f"optim.accumulate={parts}")
+    pictures, ab = plain_colors()
+    hints = given_hints(model.model.net)
+    model.training_step(pictures, 0)
+    drawn = torch.cat(hints[:parts])
+    assert len(drawn) == 4 and drawn[:, 2].flatten(1).any(dim=1).all()
+    torch.testing.assert_close(drawn[:, :2], ab * drawn[:, 2:], atol=0.05, rtol=0)
+    # where the parts pass the generator again, they have the same hints
+    again = torch.cat(hints[parts:]) if len(hints) > parts else drawn
+    assert torch.equal(again, drawn)
+    assert len(hints) == (2 * parts if kind == "adversarial" and parts > 1 else parts)
+
+
+def test_some_pictures_get_hints_and_validation_none(system):
+    model = system(*HINTED, "system.hint_share=0.5")
+    hints, of_average = given_hints(model.model.net), given_hints(model.average.net)
+    for step in range(4):
+        model.training_step(batch(8), step)
+    share = torch.cat(hints)[:, 2].flatten(1).any(dim=1).float().mean()
+    assert 0.2 < share < 0.8
+    model.average.eval()(torch.full((1, 1, 32, 32), 50.0))
+    assert of_average == [None]
+
+
+def test_no_share_draws_no_hints(system):
+    model = system(*HINTED)
+    hints = given_hints(model.model.net)
+    model.training_step(batch(), 0)
+    assert hints == [None]
+
+
+@pytest.mark.parametrize("kind", ["adversarial", "supervised"])
+@pytest.mark.parametrize(
+    "items, line",
+    [
+        (["system.hint_share=1.5", *HINTED], r"hint_share=1\.5: a share"),
+        (["system.hint_share=-0.1", *HINTED], r"hint_share=-0\.1: a share"),
+        (["system.hint_share=0.5"], r"hint_share=0\.5: needs net=encoder_unet with net\.hints=true"),
+        (["system.hint_share=0.5", *HINTED, "net.hints=false"], r"hint_share=0\.5: needs net=encoder_unet"),
+    ],
+)
+def test_hints_that_cannot_be_are_one_line(system, kind, items, line):
+    with pytest.raises(UserError, match=line):
+        system(f"system={kind}", *items)
+
+
+def discriminators_values(model, part, logits=None):
+    """What the discriminator's loss of a part is and logs, from given logits."""
+    logged = {}
+    model.log_train = lambda values, share=1.0: logged.update(values)
+    if logits:
+        model.judge = lambda *inputs: [torch.tensor(x) for x in logits][: len(inputs)]
+    return model.discriminator_part(part, [features.detach() for features in model.generate(part).features]), logged
+
+
+REAL, FAKE = [3.0, 1.0], [2.0, -1.0]
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "relativistic"])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_gradient_penalty_is_that_of_real_and_fake_features(system, loss, share):
+    plain, penalized = (
+        system(f"system.loss={loss}", "system.real_label=1", f"system.gradient_penalty={w}") for w in (0, 3)
+    )
+    logits = [REAL, FAKE, [3.2, 1.2], [2.1, -1.1]]  # changes of 0.2 and of 0.1, by a step of 0.1
+    without, logged = discriminators_values(plain, plain.make_part(batch(), share), logits)
+    assert "gradient_penalty" not in logged
+    loss_of, logged = discriminators_values(penalized, penalized.make_part(batch(), share), logits)
+    assert logged["gradient_penalty"].item() == pytest.approx(4 + 1, rel=1e-4)
+    assert (loss_of - without).item() == pytest.approx(share * 3 * 5, rel=1e-4)
+
+
+def test_the_penalized_features_are_a_tenth_of_a_deviation_away(system):
+    model, seen = system("system.gradient_penalty=1"), []
+    judge = model.judge
+    model.judge = lambda *inputs: seen.extend(inputs) or judge(*inputs)
+    discriminators_values(model, model.make_part(batch(8), 1.0))
+    assert len(seen) == 4
+    for features, moved in zip(seen[:2], seen[2:], strict=True):
+        for x, y in zip(features, moved, strict=True):
+            assert (y - x).std().item() == pytest.approx(0.1 * x.std().item(), rel=0.05)
+
+
+def test_the_gradient_penalty_trains_the_discriminator_alone(system):
+    plain, penalized = (system(f"system.gradient_penalty={weight}") for weight in (0, 100))
+    penalized.load_state_dict(plain.state_dict())
+    pictures, steps = batch(), []
+    for model in (plain, penalized):
+        before = weights(model.discriminator)
+        model.step_discriminator([model.make_part(pictures, 1.0)], [model.make_part(pictures, 1.0).real])
+        steps.append(torch.cat([p.grad.flatten() for p in model.discriminator.parameters()]))
+        assert not same(before, model.discriminator)
+        assert all(p.grad is None for p in model.model.parameters())
+    assert steps[1].norm() > 2 * steps[0].norm()
+
+
+def test_a_negative_gradient_penalty_is_refused(system):
+    with pytest.raises(UserError, match=r"gradient_penalty=-1\.0: a weight"):
+        system("system.gradient_penalty=-1")
+
+
+@pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+def test_a_loss_without_labels_has_none_to_smooth(system, loss):
+    with pytest.raises(UserError, match=f"the {loss} loss has no labels to smooth"):
+        system(f"system.loss={loss}", "system.real_label=0.9")
+
+
+def test_the_relativistic_generator_is_compared_with_the_same_photographs(system):
+    model, seen = system("system.loss=relativistic", "system.real_label=1", "optim.accumulate=2"), []
+    loss = model.generator_loss
+    model.generator_loss = lambda *logits: seen.append(logits) or loss(*logits)
+    parts = [model.make_part({"rgb": pictures}, 0.5) for pictures in batch()["rgb"].chunk(2)]
+    model.discriminator.eval()  # one picture's logits do not depend on the others
+    model.step_generator(parts, [None, None])
+    for part, (fake, real) in zip(parts, seen, strict=True):
+        assert torch.equal(real, model.discriminator(part.real)) and not real.requires_grad
+        assert fake.requires_grad
+
+
+def test_relativistic_accuracy_is_that_of_pairs(system):
+    model = system("system.loss=relativistic", "system.real_label=1")
+    _, logged = discriminators_values(
+        model, model.make_part(batch(), 1.0), [[5.0, -4.0, 1.0, 2.0], [4.0, -5.0, 3.0, 1.0]]
+    )
+    assert (logged["real_accuracy"], logged["fake_accuracy"]) == (0.75, 0.75)

@@ -53,7 +53,7 @@ class Regress(Codec):
         if self.channels == 2:
             return loss
         error = (predicted.detach() - true).abs().mean(dim=1)
-        log_scale = out[:, 2].float() + INITIAL_LOG_SCALE
+        log_scale = self._log_scale(out[:, 2])
         return loss + UNCERTAINTY_WEIGHT * (error * torch.exp(-log_scale) + log_scale).mean()
 
     def decode(self, out: Tensor, L: Tensor) -> Tensor:
@@ -64,7 +64,12 @@ class Regress(Codec):
         """Return the expected absolute error of a and b (B, 1, h, w) in Lab units, of the output of a net."""
         if self.channels == 2:
             return super().uncertainty(out)
-        return torch.exp(out[:, 2:].float() + INITIAL_LOG_SCALE) * self.scale
+        return torch.exp(self._log_scale(out[:, 2:])) * self.scale
+
+    @staticmethod
+    def _log_scale(x: Tensor) -> Tensor:
+        """Return the logarithm of the expected error in units of `scale`, within the bounds of float32."""
+        return (x.float() + INITIAL_LOG_SCALE).clamp(-20, 20)
 
     def reconstruct(self, L: Tensor, ab: Tensor) -> Tensor:
         """Clamp ab (B, 2, H, W) to the range of the activation."""

@@ -55,7 +55,7 @@ class _Split:
 
 def _read_folder(root: Path, train: bool, val_share: float) -> _Split:
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; set data.root to the folder of photographs")
+        raise UserError(f"{root}: no such folder; set data.root, or data.also, to folders of photographs")
     splits = [root / "train", root / "val"]
     if all(split.is_dir() for split in splits):
         folder = splits[0 if train else 1]

@@ -150,10 +150,12 @@ class Adversarial(Colorization):
             inputs += [_perturb(part.real), _perturb(fake)]
         real_logits, fake_logits, *perturbed = self.call("discriminator", self.judge, *inputs)
         loss = self.discriminator_loss(real_logits, fake_logits, self.real_label)
+        # relativistic logits mean something in comparison alone
+        thresholds = (fake_logits, real_logits) if self.is_relativistic else (self.real_threshold, self.real_threshold)
         values = {
             "discriminator_loss": loss.detach(),
-            "real_accuracy": (real_logits > self.real_threshold).float().mean(),
-            "fake_accuracy": (fake_logits <= self.real_threshold).float().mean(),
+            "real_accuracy": (real_logits > thresholds[0]).float().mean(),
+            "fake_accuracy": (fake_logits <= thresholds[1]).float().mean(),
         }
         for logits, moved in zip((real_logits, fake_logits), perturbed, strict=False):
             penalty = finite_difference_penalty(logits, moved, PENALTY_STEP)
