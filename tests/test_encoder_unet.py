@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from colorgan.codecs.regress import Regress
+from colorgan.colorizer import checkpoint
 from colorgan.colorizer.colorizer import Colorizer, Conditions
 from colorgan.errors import UserError
 from colorgan.nets.encoder_unet import EncoderUNet
@@ -74,10 +75,11 @@ def test_a_body_that_does_not_fit_is_one_line(body, line, pretrained, monkeypatc
         make(body=body, pretrained=pretrained)
 
 
-def test_weights_of_another_network_are_refused(tmp_path):  # timm would leave all its weights random
-    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "resnet.pth")
-    with pytest.raises(UserError, match=r"resnet\.pth: not weights of 'test_efficientnet'"):
-        make(weights=str(tmp_path / "resnet.pth"))
+@pytest.mark.parametrize("other, body", [("test_vit", "test_resnet"), ("test_resnet", "test_convnext")])
+def test_weights_of_another_network_are_refused(tmp_path, other, body):  # timm would leave all its weights random
+    torch.save(timm.create_model(other).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(UserError, match=rf"other\.pth: not weights of '{body}'"):
+        make(body=body, weights=str(tmp_path / "other.pth"))
 
 
 def test_weights_of_a_file_are_those_of_the_body_without_a_warning(tmp_path, caplog):
@@ -109,15 +111,24 @@ def test_the_decoder_may_be_depthwise():
 
 @pytest.mark.parametrize("statistics, change", [("kept", False), ("trained", True)])
 def test_batch_statistics_of_the_body(statistics, change):
-    net = make(statistics=statistics).train()
+    net = make(statistics=statistics)
     before = {name: value.clone() for name, value in net.body.named_buffers() if "running" in name}
     net(gray(2))
     assert before and all(torch.equal(net.body.get_buffer(name), value) != change for name, value in before.items())
     assert net.stages["4"].training  # the decoder's are always trained
 
 
+@pytest.mark.parametrize("statistics", ["kept", "trained"])
+def test_a_run_keeps_the_statistics_of_the_body_or_trains_them(tiny_train, tmp_path, statistics):
+    net = ["net=encoder_unet", f"net.body={BODY}", f"net.statistics={statistics}", "pretrained=false"]
+    assert tiny_train("system=supervised", *net, "trainer.max_epochs=2") == 0  # a validation lies between
+    state = checkpoint.read(tmp_path / "run/last.ckpt")["state_dict"]
+    means = [value.any() for name, value in state.items() if "model.net.body" in name and "running_mean" in name]
+    assert means and all(moved == (statistics == "trained") for moved in means)
+
+
 def test_kept_statistics_train_the_weights_all_the_same():
-    net = make(statistics="kept").train()
+    net = make(statistics="kept")
     net(gray(2)).square().mean().backward()
     assert all(p.grad.any() for p in net.body.parameters())
 

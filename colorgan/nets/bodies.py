@@ -69,7 +69,7 @@ def make_body(
             raise UserError(f"{weights}: it sees no color; experiments/features.yaml trains a classifier that does")
         try:  # with num_classes of the weights, because for another number timm loads them with strict=False
             body = make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=overlay["num_classes"])
-        except RuntimeError:
+        except (RuntimeError, KeyError):  # of torch, and of timm's conversions of older weights
             raise UserError(f"{weights}: not weights of '{name}': name a file that holds them") from None
         if num_classes == 0:
             body.reset_classifier(0)

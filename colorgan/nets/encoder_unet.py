@@ -66,6 +66,7 @@ DEEPEST_FACTOR, reduction // output_stride)
             inputs, reduction = outputs, reduction // 2
         self.head = nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate")
         use_float32_depthwise(self).to(memory_format=torch.channels_last)
+        self.train()
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of all modules; with `statistics=kept`, the body stays in evaluation mode."""
