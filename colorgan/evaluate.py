@@ -18,6 +18,7 @@ from colorgan.cli import (
     program,
 )
 from colorgan.errors import UserError
+from colorgan.evaluation.protocols import OWN, PROTOCOLS, calibration
 
 if TYPE_CHECKING:  # heavy modules, which would slow down --help
     from colorgan.evaluation.evaluation import Evaluation
@@ -41,16 +42,24 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--pred", type=existing_path, nargs="+", action="extend", default=[], metavar="DIR", help=folders
     )
     parser.add_argument(
-        "--size", type=positive_int, default=256, help="side of the evaluated squares in px (%(default)s)"
+        "--size", type=positive_int, help=f"side of the evaluated squares in px ({OWN.size}, or the protocol's)"
     )
+    protocol = "prepare and measure as a paper does; without --ckpt and --pred only the truth and two baselines"
+    parser.add_argument("--protocol", choices=PROTOCOLS, help=protocol)
     for kind in ("json", "csv", "html"):
         parser.add_argument(f"--{kind}", type=new_file, metavar="FILE", help="write the results to a new file")
     parser.add_argument("--wandb", metavar="PROJECT", help="log the table and the gallery as a run of this project")
     add_network_options(parser)
     add_device_option(parser)
     args = parser.parse_args(argv)
-    if not args.ckpt and not args.pred:
+    protocol = PROTOCOLS.get(args.protocol, OWN)
+    if protocol is OWN and not args.ckpt and not args.pred:
         parser.error("nothing to evaluate: give --ckpt CKPT or --pred DIR")
+    if protocol is not OWN and args.size not in (None, protocol.size):
+        parser.error(f"--size {args.size}: protocol {args.protocol} is of {protocol.size} px; leave --size out")
+    if protocol is not OWN and args.classifier:
+        parser.error(f"--classifier: no metric of protocol {args.protocol} needs one; leave one of the two out")
+    args.size = args.size or protocol.size
     if args.size < MIN_SIZE:
         parser.error(f"--size {args.size}: must be at least {MIN_SIZE}, for the network of LPIPS")
     files = [str(path) for path in (args.json, args.csv, args.html) if path]
@@ -68,26 +77,42 @@ def _run(args: argparse.Namespace) -> int:
     from colorgan.evaluation.predictors import make_predictors, training_overlap
     from colorgan.evaluation.results import as_text
     from colorgan.metrics.networks import FeatureNetworks
+    from colorgan.metrics.variants import select
     from colorgan.systems.building import load_classifier
 
+    protocol = PROTOCOLS.get(args.protocol, OWN)
     device = pick_device(args.device)
-    dataset = EvaluationDataset(validation_folder(args.data))
+    dataset = EvaluationDataset(validation_folder(args.data), protocol)
     predictors = make_predictors(args.ckpt, args.pred, dataset, device)
     classifier = load_classifier(args.classifier, device) if args.classifier else None
-    networks = FeatureNetworks(classifier, dataset.classes, args.skip, device)
+    needs = [metric.needs for metric in select(protocol.metrics).values()]
+    networks = FeatureNetworks(classifier, dataset.classes, args.skip, device, needs)
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("evaluating", total=len(dataset))
         evaluation = evaluate(
-            dataset, str(dataset.root), predictors, networks, args.size, lambda done: bar.update(task, completed=done)
+            dataset,
+            str(dataset.root),
+            predictors,
+            networks,
+            args.size,
+            lambda done: bar.update(task, completed=done),
+            protocol,
         )
     evaluation.results["notes"] += training_overlap(predictors, dataset)
+    if protocol.first and len(dataset) < protocol.first:
+        note = f"{len(dataset)} pictures, where protocol {args.protocol} has {protocol.first}: not comparable"
+        evaluation.results["notes"].append(note)
     for note in evaluation.results["notes"]:
         console.print(note)
     count, total = len(evaluation.names), len(dataset)
     left_out = f" ({total - count} of {total} left out: see above)" if count < total else ""
     print(f"{count} pictures of {dataset.root} at {args.size} px{left_out}; 95% bootstrap intervals over pictures")
     print(as_text(evaluation.results))
+    if protocol is not OWN:
+        print(f"protocol {args.protocol}, {protocol.title}; its figures are of {protocol.pictures}")
+    if protocol.truth:
+        print(calibration(protocol, evaluation.results["truth"]["colorfulness_ddcolor"]["mean"]))
     _write(evaluation, args)
     return 0
 

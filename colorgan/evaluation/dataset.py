@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from colorgan.codecs.neighbors import NearestNeighbors
@@ -14,7 +16,8 @@ from colorgan.color import in_gamut_bins, split
 from colorgan.data.folder import class_from_path, find_images
 from colorgan.data.source import FileSource, ImageSource
 from colorgan.errors import UserError
-from colorgan.imaging import images
+from colorgan.evaluation.protocols import OWN, Protocol
+from colorgan.imaging import images, pixels
 from colorgan.imaging.decoding import pillow_settings
 
 BATCH_SIZE = 16  # pictures
@@ -22,31 +25,35 @@ WORKERS = 4  # threads that decode the next batch
 
 
 class EvaluationDataset(FileSource):
-    """Every photograph below a folder; its sub-folders are the classes.
+    """The photographs below a folder that a protocol evaluates; its sub-folders are the classes.
 
     Args:
         root: the folder.
+        protocol: which of them it evaluates, and how they become squares.
 
     Raises:
         UserError: no such folder, or no photographs in it.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, protocol: Protocol = OWN):
         if not root.is_dir():
             raise UserError(f"{root}: no such folder of photographs")
         names = find_images(root)
+        if protocol.first is not None:
+            names = sorted(sorted(names, key=lambda name: PurePosixPath(name).name)[: protocol.first])
+        self.protocol = protocol
         super().__init__(root, names, sorted({class_from_path(name) for name in names}))
         self._labels = {name: label for label, name in enumerate(self.classes)}
 
     def load(self, index: int, size: int) -> np.ndarray:
-        """Load the photograph's square center as uint8 (3, size, size).
+        """Load the photograph as uint8 (3, size, size), prepared as the protocol says.
 
         Unlike in training, a JPEG is decoded at full resolution, so that its copy in another format gives the same.
 
         Raises:
             UserError: the file cannot be read.
         """
-        return images.thumbnail(self.name(index), size, exact=True)
+        return prepare(self.name(index), size, self.protocol)
 
     def label(self, index: int) -> int:
         """Return the index of the photograph's class in `classes`."""
@@ -60,6 +67,26 @@ class EvaluationDataset(FileSource):
 def validation_folder(root: Path) -> Path:
     """Return root/val where the root is split into train/ and val/, as in training; else the root itself."""
     return root / "val" if (root / "train").is_dir() and (root / "val").is_dir() else root
+
+
+def prepare(path: str | Path, size: int, protocol: Protocol) -> np.ndarray:
+    """Read a photograph as a square of `size` pixels, uint8 (3, size, size), as a protocol says.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if protocol.resizing == "bicubic":
+        return images.thumbnail(path, size, exact=True)
+    rgb = images.read(path).rgb
+    if protocol.crop:
+        rgb = _square_center(rgb)
+    if protocol.resizing == "bilinear":
+        square = np.asarray(Image.fromarray(pixels.to_bytes(rgb)).resize((size, size), Image.Resampling.BILINEAR))
+    else:
+        chw = torch.from_numpy(rgb).permute(2, 0, 1)[None]
+        resized = F.interpolate(chw, (size, size), mode="bilinear", align_corners=False, antialias=False)
+        square = pixels.to_bytes(resized[0].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(square.transpose(2, 0, 1))
 
 
 def read_batches(
@@ -123,6 +150,14 @@ def color_statistics(dataset: ImageSource, size: int) -> ColorStatistics:
         reason = f"; the first problem: {problems[0]}" if problems else ""
         raise UserError(f"{len(readable)} readable pictures: an evaluation needs two or more{reason}")
     return ColorStatistics((total / counts.sum()).float(), counts / counts.sum(), readable, problems)
+
+
+def _square_center(rgb: np.ndarray) -> np.ndarray:
+    """Cut (H, W, 3) to its square center, rounded to whole pixels as torchvision's CenterCrop does."""
+    height, width, _ = rgb.shape
+    side = min(height, width)
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    return rgb[top : top + side, left : left + side]
 
 
 def _load(dataset: ImageSource, index: int, size: int) -> np.ndarray | UserError:

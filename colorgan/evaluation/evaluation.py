@@ -11,9 +11,11 @@ from colorgan.data.source import ImageSource
 from colorgan.evaluation.dataset import color_statistics
 from colorgan.evaluation.gallery import GalleryRow, choose_rows, make_gallery
 from colorgan.evaluation.predictors import Predictor, make_baselines
+from colorgan.evaluation.protocols import OWN, Protocol
 from colorgan.evaluation.results import as_rows, summarize
 from colorgan.evaluation.scoring import Scores, score
 from colorgan.metrics.networks import FeatureNetworks
+from colorgan.metrics.variants import select
 
 
 @dataclass
@@ -33,6 +35,7 @@ def evaluate(
     networks: FeatureNetworks,
     size: int,
     progress: Callable[[int], None],
+    protocol: Protocol = OWN,
 ) -> Evaluation:
     """Evaluate predictors, and the baselines before them, on all pictures of a dataset.
 
@@ -43,22 +46,25 @@ def evaluate(
         networks: the networks that metrics need.
         size: side in pixels of the evaluated squares.
         progress: called with the number of pictures done.
+        protocol: what is measured; the dataset is prepared by it.
 
     Raises:
         UserError: as `scoring.score`.
     """
     statistics = color_statistics(dataset, size)
     predictors = [*make_baselines(statistics.mean_ab), *predictors]
-    scores = score(dataset, predictors, statistics, size, networks, progress)
+    scores = score(dataset, predictors, statistics, size, networks, progress, select(protocol.metrics))
     data = {
         "root": root,
         "size": size,
-        "resized": "the square center of each picture, scaled to the size (bicubic), at 8 bits",
+        "resized": protocol.preparation,
         "prior": "the colors of all readable true pictures, each the nearest of 313 bins",
         "mean_ab": [round(float(value), 3) for value in statistics.mean_ab],
         "nproc": os.cpu_count(),
         "torch": torch.__version__,
     }
+    if protocol is not OWN:
+        data |= {"protocol": protocol.title, "published_on": protocol.pictures, "source": protocol.source}
     results = summarize(scores, data, networks.missing)
     gallery = make_gallery(scores, dataset, predictors, size, choose_rows(scores))
     return Evaluation(results, scores, _relative([dataset.name(index) for index in scores.indices]), gallery)

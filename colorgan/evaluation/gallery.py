@@ -14,7 +14,7 @@ from colorgan.evaluation.scoring import Scores
 MAX_ROWS = 96
 MAX_SIDE = 128  # pixels of the pictures
 EXTREMES = 4  # so many best and so many worst pictures of each predictor are shown, by each of these metrics
-EXTREME_METRICS = ("ab_error", "ciede2000", "colorfulness")
+EXTREME_METRICS = ("ab_error", "ciede2000", "colorfulness")  # of a protocol without them, all that pictures have
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ def choose_rows(scores: Scores) -> list[int]:
     chosen: dict[int, None] = {}  # a set that keeps its order
     per_picture = scores.per_picture()
     names = [name for name in per_picture if name not in (*BASELINES, TRUTH)]
-    for metric, name in itertools.product(EXTREME_METRICS, names):
+    known = [metric for metric in scores.metrics if scores.metrics[metric].per_picture]
+    metrics = [metric for metric in EXTREME_METRICS if metric in known] or known
+    for metric, name in itertools.product(metrics, names):
         if len(chosen) < MAX_ROWS // 2:
             order = per_picture[name][metric].argsort(kind="stable").tolist()
             chosen.update(dict.fromkeys(order[:EXTREMES] + order[-EXTREMES:]))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from colorgan.evaluation.gallery import GalleryRow
 from colorgan.evaluation.predictors import BASELINES, TRUTH
-from colorgan.metrics.registry import METRICS
+from colorgan.metrics.variants import KNOWN
 
 BINS = 40  # of a distribution
 JPEG_QUALITY = 88
@@ -50,11 +50,11 @@ def write_page(
     )
     environment.filters["digest"] = _csp_digest
     systems, truth = results["systems"], results["truth"]
-    columns = [metric for metric in METRICS if any(_mean(means, metric) is not None for means in systems.values())]
+    columns = [metric for metric in KNOWN if any(_mean(means, metric) is not None for means in systems.values())]
     per_picture = [metric for metric in columns if any(metric in values for values in scores.values())]
     html = environment.get_template("page.html").render(
         results=results,
-        metrics=METRICS,
+        metrics=KNOWN,
         arrows=ARROWS,
         directions=DIRECTIONS,
         first_system=len(BASELINES),
@@ -79,9 +79,9 @@ def _mean(means: dict[str, dict], metric: str) -> float | None:
 
 def _badness(metric: str, values: np.ndarray, truth: np.ndarray | float | None) -> np.ndarray:
     """Return what a metric sorts by, the best first; nan where it should be near to an unknown truth."""
-    if METRICS[metric].better == "near":
+    if KNOWN[metric].better == "near":
         return np.abs(values - (np.nan if truth is None else truth))
-    return -values if METRICS[metric].better == "higher" else values
+    return -values if KNOWN[metric].better == "higher" else values
 
 
 def _system_badness(metric: str, systems: dict, truth: dict) -> np.ndarray:
@@ -114,7 +114,7 @@ def _table(columns: list[str], systems: dict, truth: dict) -> list[dict]:
 def _cell(metric: str, value: dict | None, best: bool = False) -> dict:
     if value is None or value["mean"] is None:
         return {"text": "-" if value else "", "interval": "", "why": (value or {}).get("why", ""), "kind": ""}
-    show = METRICS[metric].format
+    show = KNOWN[metric].format
     ends = [] if value["low"] is None else [show(value[end]) for end in ("low", "high")]
     kind = "best" if best else ""
     return {"text": show(value["mean"]), "interval": " to ".join(ends), "why": "", "kind": kind}
@@ -123,13 +123,14 @@ def _cell(metric: str, value: dict | None, best: bool = False) -> dict:
 def _missing(systems: dict) -> list[tuple[str, str, str]]:
     """Return title, systems and reason of each metric without a value; no systems where all lack it."""
     lacking = defaultdict(list)
+    asked = [metric for metric in KNOWN if any(metric in means for means in systems.values())]
     for name, means in systems.items():
-        for metric in METRICS:
+        for metric in asked:
             if _mean(means, metric) is None:
                 lacking[metric, means.get(metric, {}).get("why", "not computed")].append(name)
     return [
-        (METRICS[metric].title, "" if len(names) == len(systems) else ", ".join(names), why)
-        for (metric, why), names in sorted(lacking.items(), key=lambda item: list(METRICS).index(item[0][0]))
+        (KNOWN[metric].title, "" if len(names) == len(systems) else ", ".join(names), why)
+        for (metric, why), names in sorted(lacking.items(), key=lambda item: asked.index(item[0][0]))
     ]
 
 
@@ -137,7 +138,7 @@ def _picture_data(metric: str, scores: PictureScores, truth: dict, gallery: list
     """Return what the page shows of a metric: label, distributions, and by system the gallery's values and orders."""
     known = {name: np.asarray(values[metric], float) for name, values in scores.items() if metric in values}
     rows = np.array([row.position for row in gallery], int)
-    data = METRICS[metric]
+    data = KNOWN[metric]
     goal = known[TRUTH][rows] if TRUTH in known else _mean(truth, metric)
     return {
         "label": ", ".join(filter(None, (data.title, data.unit, DIRECTIONS[data.better]))),

@@ -13,7 +13,7 @@ from colorgan.colorizer import checkpoint
 from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
-from colorgan.evaluation.dataset import EvaluationDataset
+from colorgan.evaluation.dataset import EvaluationDataset, prepare
 from colorgan.imaging import images
 
 BASELINES = ("gray", "mean color")  # names of the predictors that stand first in every table
@@ -86,8 +86,8 @@ class ModelPredictor:
 class FolderPredictor:
     """Reads pictures that another program colored.
 
-    They are found by their path below the folder, whatever the suffix. Like the truth, they are cut to their square
-    center and resized: they may have any size, but must show the whole picture.
+    They are found by their path below the folder, whatever the suffix. Like the truth, they are cut and resized as the
+    dataset's protocol says: they may have any size, but must show the whole picture.
 
     Args:
         name: its name in tables.
@@ -129,7 +129,7 @@ class FolderPredictor:
                     f"{file}: {own[1]} x {own[0]} pixels, and its truth {true[1]} x {true[0]}: another aspect; "
                     "compare whole pictures with whole pictures"
                 )
-            picture = torch.from_numpy(images.thumbnail(file, truth.shape[-1], exact=True))
+            picture = torch.from_numpy(prepare(file, truth.shape[-1], self.dataset.protocol))
         except UserError as error:
             return error
         correlation = _lightness_correlation(picture, truth)

@@ -12,6 +12,7 @@ from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.evaluation.scoring import Scores
 from colorgan.metrics.metric import Metric
 from colorgan.metrics.registry import METRICS
+from colorgan.metrics.variants import KNOWN
 
 LEADERBOARD = (  # the metrics that fit a README
     "psnr",
@@ -43,12 +44,15 @@ def summarize(scores: Scores, data: dict[str, Any], missing: dict[str, str]) -> 
     names = [name for name in scores.values if name != TRUTH]
     return {
         "data": {**data, "pictures": len(scores.indices)},
-        "metrics": {key: metric.definition for key, metric in METRICS.items()},
+        "metrics": {key: metric.definition for key, metric in scores.metrics.items()},
         "systems": {
-            name: {key: _result(scores, name, metric, missing) for key, metric in METRICS.items()} for name in names
+            name: {key: _result(scores, name, metric, missing) for key, metric in scores.metrics.items()}
+            for name in names
         },
         "truth": {
-            key: _result(scores, TRUTH, metric, missing) for key, metric in METRICS.items() if metric.perfect is None
+            key: _result(scores, TRUTH, metric, missing)
+            for key, metric in scores.metrics.items()
+            if metric.perfect is None
         },
         "notes": scores.problems,
     }
@@ -84,9 +88,10 @@ def write_csv(results: dict[str, Any], path: Path) -> None:
 
 def as_rows(results: dict[str, Any]) -> list[list[Any]]:
     """Format results as a header row and a row per system: name, and per metric mean, low and high or None."""
-    rows = [["system", *(f"{key}{end}" for key in METRICS for end in ("", "_low", "_high"))]]
+    keys = list(results["systems"][BASELINES[0]])
+    rows = [["system", *(f"{key}{end}" for key in keys for end in ("", "_low", "_high"))]]
     for name, values in results["systems"].items():
-        rows.append([name, *(values[key][part] for key in METRICS for part in ("mean", "low", "high"))])
+        rows.append([name, *(values[key][part] for key in keys for part in ("mean", "low", "high"))])
     return rows
 
 
@@ -94,7 +99,8 @@ def as_text(results: dict[str, Any]) -> str:
     """Format results for the terminal: a row per metric and a column per system, means with their intervals."""
     systems = list(results["systems"])
     rows = [["", *systems, TRUTH]]
-    for key, metric in METRICS.items():
+    for key in results["systems"][systems[0]]:
+        metric = KNOWN[key]
         cells = [results["systems"][name][key] for name in systems] + [results["truth"].get(key)]
         if cells[0]["mean"] is not None:
             title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
@@ -102,7 +108,7 @@ def as_text(results: dict[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     missing = {key: value["why"] for key, value in results["systems"][systems[0]].items() if "why" in value}
-    return "\n".join([*lines, *(f"{METRICS[key].title}: none, {reason}" for key, reason in missing.items())])
+    return "\n".join([*lines, *(f"{KNOWN[key].title}: none, {reason}" for key, reason in missing.items())])
 
 
 def as_markdown(results: dict[str, Any], trained_on: dict[str, int], command: str) -> str:

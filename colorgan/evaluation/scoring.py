@@ -1,7 +1,7 @@
 """Measuring every predictor on every picture, batch by batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from colorgan.data.source import ImageSource
 from colorgan.errors import UserError
 from colorgan.evaluation.dataset import ColorStatistics, read_batches
 from colorgan.evaluation.predictors import TRUTH, Mismatch, Predictor
-from colorgan.metrics.metric import Batch, Measure, RebalancingWeights
+from colorgan.metrics.metric import Batch, Measure, Metric, RebalancingWeights
 from colorgan.metrics.networks import FeatureNetworks
 from colorgan.metrics.registry import METRICS
 
@@ -24,13 +24,14 @@ class Scores:
     indices: list[int] = field(default_factory=list)  # of the N measured pictures in the dataset
     values: dict[str, dict[Measure, np.ndarray]] = field(default_factory=dict)  # predictor or TRUTH -> (N, ...) each
     problems: list[str] = field(default_factory=list)  # a line for each file that could not be used
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)  # the ones that were asked for
 
     def per_picture(self) -> dict[str, dict[str, np.ndarray]]:
         """Return predictor or TRUTH -> key of a metric -> (N,), for the metrics that a single picture has."""
         return {
             name: {
                 key: values[metric.measure]
-                for key, metric in METRICS.items()
+                for key, metric in self.metrics.items()
                 if metric.per_picture and metric.measure in values
             }
             for name, values in self.values.items()
@@ -44,6 +45,7 @@ def score(
     size: int,
     networks: FeatureNetworks,
     progress: Callable[[int], None] = lambda done: None,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> Scores:
     """Measure all predictors on all pictures.
 
@@ -54,13 +56,14 @@ def score(
         size: side in pixels of the evaluated squares.
         networks: what metrics need beside pixels; metrics whose network is missing are not computed.
         progress: called with the number of pictures done.
+        metrics: what is measured.
 
     Raises:
         UserError: most files of a predictor show other pictures than their names say; fewer than two pictures are left.
     """
-    scores = Scores(problems=list(statistics.problems))
+    scores = Scores(problems=list(statistics.problems), metrics=metrics)
     # Metrics that share a measure, as FID and KID share features, compute and store it once.
-    measures = {m.measure: m.measures_truth for m in METRICS.values() if m.needs not in networks.missing}
+    measures = {m.measure: m.measures_truth for m in metrics.values() if m.needs not in networks.missing}
     rebalancing = RebalancingWeights(statistics.prior)
     arrays = _Arrays(len(statistics.readable))
     mismatches: Counter[str] = Counter()
