@@ -96,6 +96,19 @@ def test_lpips_is_of_alexnet_on_values_of_0_to_1(networks):
     assert options == {"net_type": "alex", "reduction": "none", "normalize": True}
 
 
+def test_lpips_may_be_of_vgg(networks):
+    some = FeatureNetworks(None, ["sea"], (), needs=["lpips_vgg"])
+    assert some.lpips_vgg.options == {"net_type": "vgg", "reduction": "none", "normalize": True}
+    torch.testing.assert_close(some.lpips_vgg_distance(pictures(51), pictures(0)), torch.tensor([0.4]))
+
+
+def test_only_what_is_needed_is_loaded(networks, monkeypatch):
+    monkeypatch.setattr("torchvision.models.inception_v3", lambda **_: pytest.fail("loaded"))
+    some = FeatureNetworks(None, ["sea"], (), needs=[None, "lpips"])
+    assert some.lpips and not (some.lpips_vgg or some.inception or some.inception_torchvision)
+    assert FeatureNetworks(None, ["sea"], ()).inception
+
+
 def test_features_are_those_of_the_networks(networks):
     some = FeatureNetworks(Scenes(), ["sea"], ())
     assert some.inception_features(pictures(10, 255)).tolist() == [[10] * 3, [255] * 3]
@@ -127,6 +140,19 @@ def test_without_an_internet_every_requirement_says_what_is_missing(offline, cap
         "classifier_labels": NO_CLASSIFIER,
     }
     assert "--skip lpips does not try" in caplog.text and "--skip fid does not try" in caplog.text
+
+
+def test_without_an_internet_the_networks_of_protocols_are_missing_too(offline, monkeypatch):
+    def fail(**_):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr("torchvision.models.inception_v3", fail)
+    needs = {"lpips_vgg", "inception_torchvision"}
+    missing = FeatureNetworks(None, ["sea"], (), needs=needs).missing
+    assert all("cannot be had here" in missing[name] for name in needs) and "lpips" not in missing
+    skipped = FeatureNetworks(None, ["sea"], ("lpips", "fid"), needs=needs).missing
+    assert skipped["lpips_vgg"] == "left out by --skip lpips"
+    assert skipped["inception_torchvision"] == "left out by --skip fid"
 
 
 @pytest.mark.parametrize("skip", [{"lpips"}, {"fid"}, {"lpips", "fid"}])

@@ -77,16 +77,16 @@ def prepare(path: str | Path, size: int, protocol: Protocol) -> np.ndarray:
     """
     if protocol.resizing == "bicubic":
         return images.thumbnail(path, size, exact=True)
-    rgb = images.read(path).rgb
+    with images.opened(path) as image:
+        # A color profile is ignored, as all these programs do.
+        picture = pixels.split_alpha(pixels.upright(image))[0].convert("RGB")
     if protocol.crop:
-        rgb = _square_center(rgb)
+        picture = _square_center(picture)
     if protocol.resizing == "bilinear":
-        square = np.asarray(Image.fromarray(pixels.to_bytes(rgb)).resize((size, size), Image.Resampling.BILINEAR))
-    else:
-        chw = torch.from_numpy(rgb).permute(2, 0, 1)[None]
-        resized = F.interpolate(chw, (size, size), mode="bilinear", align_corners=False, antialias=False)
-        square = pixels.to_bytes(resized[0].permute(1, 2, 0).numpy())
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
+        return np.array(picture.resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    chw = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
+    resized = F.interpolate(chw, (size, size), mode="bilinear", align_corners=False, antialias=False)
+    return resized[0].round().byte().numpy()
 
 
 def read_batches(
@@ -152,12 +152,12 @@ def color_statistics(dataset: ImageSource, size: int) -> ColorStatistics:
     return ColorStatistics((total / counts.sum()).float(), counts / counts.sum(), readable, problems)
 
 
-def _square_center(rgb: np.ndarray) -> np.ndarray:
-    """Cut (H, W, 3) to its square center, rounded to whole pixels as torchvision's CenterCrop does."""
-    height, width, _ = rgb.shape
-    side = min(height, width)
-    top, left = round((height - side) / 2), round((width - side) / 2)
-    return rgb[top : top + side, left : left + side]
+def _square_center(picture: Image.Image) -> Image.Image:
+    """Cut a picture to its square center, at whole pixels as torchvision's CenterCrop does."""
+    width, height = picture.size
+    side = min(width, height)
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    return picture.crop((left, top, left + side, top + side))
 
 
 def _load(dataset: ImageSource, index: int, size: int) -> np.ndarray | UserError:

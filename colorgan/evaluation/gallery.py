@@ -35,8 +35,8 @@ def choose_rows(scores: Scores) -> list[int]:
     chosen: dict[int, None] = {}  # a set that keeps its order
     per_picture = scores.per_picture()
     names = [name for name in per_picture if name not in (*BASELINES, TRUTH)]
-    known = [metric for metric in scores.metrics if scores.metrics[metric].per_picture]
-    metrics = [metric for metric in EXTREME_METRICS if metric in known] or known
+    measured = list(per_picture[BASELINES[0]])
+    metrics = [metric for metric in EXTREME_METRICS if metric in measured] or measured
     for metric, name in itertools.product(metrics, names):
         if len(chosen) < MAX_ROWS // 2:
             order = per_picture[name][metric].argsort(kind="stable").tolist()

@@ -88,7 +88,7 @@ def write_csv(results: dict[str, Any], path: Path) -> None:
 
 def as_rows(results: dict[str, Any]) -> list[list[Any]]:
     """Format results as a header row and a row per system: name, and per metric mean, low and high or None."""
-    keys = list(results["systems"][BASELINES[0]])
+    keys = next(iter(results["systems"].values()))
     rows = [["system", *(f"{key}{end}" for key in keys for end in ("", "_low", "_high"))]]
     for name, values in results["systems"].items():
         rows.append([name, *(values[key][part] for key in keys for part in ("mean", "low", "high"))])

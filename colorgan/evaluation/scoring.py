@@ -108,10 +108,11 @@ class _Arrays:
 
     def write(self, name: str, first: int, values: dict[Measure, Tensor]) -> None:
         """Write the values (B, ...) of a batch, from row `first` on."""
+        arrays = self.arrays[name]
         for measure, value in values.items():
-            if measure not in self.arrays[name]:
-                self.arrays[name][measure] = np.zeros((self.count, *value.shape[1:]))
-            self.arrays[name][measure][first : first + len(value)] = value.numpy()
+            if measure not in arrays:
+                arrays[measure] = np.zeros((self.count, *value.shape[1:]))
+            arrays[measure][first : first + len(value)] = value.numpy()
 
     def cut(self, count: int) -> dict[str, dict[Measure, np.ndarray]]:
         """Return the first `count` rows of all arrays."""

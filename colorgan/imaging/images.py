@@ -53,7 +53,7 @@ def read(path: str | Path) -> Photograph:
     Raises:
         UserError: If the file is missing, broken, truncated, no photograph, or too big.
     """
-    with _open(path) as image:
+    with opened(path) as image:
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG that carries further frames
         rgb, alpha = pixels.to_rgb_alpha(image)
         return Photograph(rgb, alpha, exif.copyable(image), kind)
@@ -97,6 +97,20 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
             part.unlink()
 
 
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image as Pillow has it, its colors as they are stored; most callers want `read` or `thumbnail`.
+
+    Raises:
+        UserError: Whatever goes wrong while it is open, as in `read`.
+    """
+    try:
+        with decoding.pillow_settings(), _identify(path) as image:
+            yield image
+    except Exception as error:  # on broken files decoders raise nearly anything, SyntaxError and KeyError included
+        raise UserError(f"{path}: {decoding.describe(error)}") from error
+
+
 def thumbnail(path: str | Path, size: int, exact: bool = False) -> np.ndarray:
     """Read the central square of a photograph, scaled to `size` pixels a side.
 
@@ -113,7 +127,7 @@ def thumbnail(path: str | Path, size: int, exact: bool = False) -> np.ndarray:
     Raises:
         UserError: As in `read`.
     """
-    with _open(path) as image:
+    with opened(path) as image:
         if not exact:
             image.draft(None, (size, size))  # JPEG decodes at 1/2, 1/4 or 1/8 for next to nothing; others ignore it
         return thumbnail_of(image, size)
@@ -146,7 +160,7 @@ def shape(path: str | Path) -> tuple[int, int]:
     Raises:
         UserError: As in `read`, except that broken pixels may go unnoticed.
     """
-    with _open(path) as image:
+    with opened(path) as image:
         tags = getattr(image, "tag_v2", None)
         width, height = (tags[_WIDTH], tags[_LENGTH]) if tags else image.size  # PIL turns the size of a TIFF by itself
         if image.format == "PNG" and "exif" not in image.info:
@@ -169,16 +183,6 @@ def suffix(path: str | Path) -> str:
             return known.get(image.format, ".png")
     except Exception:  # no pixels come from here: `read` raises the same error
         return ".png"
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image; turn whatever goes wrong inside into a UserError that names the file."""
-    try:
-        with decoding.pillow_settings(), _identify(path) as image:
-            yield image
-    except Exception as error:  # on broken files decoders raise nearly anything, SyntaxError and KeyError included
-        raise UserError(f"{path}: {decoding.describe(error)}") from error
 
 
 def _identify(path: str | Path) -> Image.Image:
