@@ -66,8 +66,9 @@ PROTOCOLS = {
         truth={"ImageNet val, 50,000": 39.09, "COCO-Stuff, 5,000": 38.24, "ADE20K, 2,000": 35.04},
         source="Table 1; piddnad/DDColor, basicsr/data/lab_dataset.py, basicsr/metrics/colorfulness.py and "
         "custom_fid.py, basicsr/models/color_model.py; its issue 9",
-        differs="Their FID is of pictures that are not yet rounded to 8 bits. Their options list a PSNR without a "
-        "border of 4 px, commented out; ours is of the whole picture, as CT2's, beside whose figures theirs stand.",
+        differs="Their FID is of pictures that are not yet rounded to 8 bits. Their options "
+        "(options/train/train_ddcolor.yml) list a PSNR without a border of 4 px, commented out; ours is of the whole "
+        "picture, as CT2's, beside whose figures theirs stand.",
     ),
     "ddcolor-5k": Protocol(
         title="DDColor (Kang et al. 2023), square centers",
@@ -78,7 +79,7 @@ PROTOCOLS = {
         metrics=_DDCOLOR,
         truth={"ImageNet val, first 5,000": 38.21},
         source="as ddcolor; that this set alone is cut stands in issue 9",
-        differs="As ddcolor. With which filter the centers were scaled is not published: their loader has "
+        differs="As ddcolor; and with which filter the centers were scaled is not published: their loader has "
         "OpenCV's, but issue 9 refers to CT2, which has Pillow's; the calibration tells.",
     ),
     "ct2": Protocol(
@@ -95,21 +96,22 @@ PROTOCOLS = {
             "ssim_ct2",
             "lpips_vgg",
         ),
-        source="shuchenweng/CT2, README.md, segm/data/coco.py, segm/metrics.py and segm/eval_colorfullness.py",
-        differs="They truncate predictions to 8 bits, and save them under the names of the photographs, hence as JPEG, "
-        "before they measure. How their difference of colorfulness is averaged is not in their code, and why their "
-        "paper has 2.17 where DDColor's has .27 for the same system is not explained (piddnad/DDColor, issue 9).",
+        source="shuchenweng/CT2, README.md, segm/data/coco.py, engine.py, metrics.py and eval_colorfullness.py",
+        differs="They truncate predictions to 8 bits, and save them under the names of the photographs, hence as "
+        "JPEG, before they measure. How their difference of colorfulness is averaged is not in their code, and why "
+        "their paper has 2.17 where DDColor's has .27 for the same system is not explained (piddnad/DDColor, issue "
+        "9).",
     ),
     "zhang2016": Protocol(
         title="Zhang, Isola and Efros 2016",
-        pictures="10,000 of ImageNet val, ctest10k of Larsson et al. 2016",
+        pictures="10,000 of ImageNet val (as far as known, ctest10k of larsson2016)",
         crop=False,
         resizing="bilinear without antialiasing",
         metrics=("auc", "auc_rebalanced"),
-        source="section 3.1",
-        differs="Size and resizing of the evaluation are not published: these are those of the training pictures, "
-        "Caffe's 256 x 256. They weight by frequencies of colors in ImageNet, we by those of the evaluated pictures. "
-        "Their third column, the accuracy of a VGG that looks at the result, is left out.",
+        source="section 3.1; richzhang/colorization, models/colorization_train_val_v2.prototxt",
+        differs="At what size they evaluate could not be found: the validation pictures of their training have 256 "
+        "px a side, to which Caffe squeezes with OpenCV's filter. They weight by frequencies of colors in ImageNet, "
+        "we by those of the evaluated pictures. The accuracy of a VGG that looks at the results is left out.",
     ),
     "nazeri2018": Protocol(
         title="Nazeri, Ng and Ebrahimi 2018",
@@ -117,7 +119,7 @@ PROTOCOLS = {
         crop=False,
         resizing="bilinear",
         metrics=("mae", "acc2", "acc5"),
-        source="section 4; ImagingLab/Colorizing-with-GANs, src/dataset.py and src/ops.py",
+        source="ImagingLab/Colorizing-with-GANs, src/dataset.py and src/ops.py",
         differs="They resize nothing: Places365's small pictures are 256 x 256 already, and remain as they are here. "
         "Their figures on CIFAR-10, at 32 px, are another protocol.",
     ),
@@ -127,10 +129,10 @@ PROTOCOLS = {
         crop=True,
         resizing="bilinear",
         metrics=("psnr",),
-        source="section 5; gustavla/autocolorize, autocolorize/datasets.py and checker.py",
-        differs="They measure whole pictures, which had a short side of 256 px before; we measure the square center at "
-        "that scale, and the filter is not published. Their RMSE is left out: how its two axes are scaled could not "
-        "be found.",
+        source="gustavla/autocolorize, autocolorize/datasets.py and checker.py",
+        differs="They measure whole pictures of a copy of ImageNet in a folder named 256; we take that for the short "
+        "side, and measure the square center. The filter is not published. That PSNR is averaged over pictures could "
+        "not be looked up, nor how the two axes of their RMSE are scaled, which is left out.",
     ),
     "hints2017": Protocol(
         title="Zhang et al. 2017",
@@ -139,7 +141,7 @@ PROTOCOLS = {
         resizing="bilinear",
         metrics=("psnr",),
         source="Figure 6; richzhang/colorization-pytorch, test_sweep.py, util/util.py and make_ilsvrc_dataset.py",
-        differs="They truncate to 8 bits where we round, and which 1,000 they drew is not published.",
+        differs="They truncate to 8 bits where we round, and which 1,000 their shuffled loader drew is not published.",
     ),
 }
 
