@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from colorgan import cli
@@ -46,6 +48,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     protocol = "prepare and measure as a paper does; without --ckpt and --pred only the truth and two baselines"
     parser.add_argument("--protocol", choices=PROTOCOLS, help=protocol)
+    curve = "in place of the metrics: PSNR against the number of hints of the true color, at random or suggested places"
+    parser.add_argument("--hints", choices=["random", "suggested"], help=curve)
     for kind in ("json", "csv", "html"):
         parser.add_argument(f"--{kind}", type=new_file, metavar="FILE", help="write the results to a new file")
     parser.add_argument("--wandb", metavar="PROJECT", help="log the table and the gallery as a run of this project")
@@ -55,6 +59,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     protocol = PROTOCOLS.get(args.protocol, OWN)
     if protocol is OWN and not args.ckpt and not args.pred:
         parser.error("nothing to evaluate: give --ckpt CKPT or --pred DIR")
+    if args.hints and (args.pred or args.csv or args.html or args.wandb or not args.ckpt):
+        parser.error("--hints: colors with --ckpt and writes --json; leave out --pred, --csv, --html and --wandb")
     if protocol is not OWN and args.size not in (None, protocol.size):
         parser.error(f"--size {args.size}: protocol {args.protocol} is of {protocol.size} px; leave --size out")
     if protocol is not OWN and args.classifier:
@@ -66,6 +72,35 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     if len(files) > len(set(files)):
         parser.error(f"{files[-1]}: --json, --csv and --html need different files")
     return args
+
+
+def _run_hints(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.evaluation import hinting
+    from colorgan.evaluation.dataset import EvaluationDataset, validation_folder
+    from colorgan.evaluation.predictors import make_predictors
+    from colorgan.evaluation.results import write_json
+
+    protocol = PROTOCOLS.get(args.protocol, OWN)
+    dataset = EvaluationDataset(validation_folder(args.data), protocol)
+    models = {p.name: p.colorizer for p in make_predictors(args.ckpt, [], dataset, pick_device(args.device))}
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("evaluating", total=len(dataset))
+        results = hinting.measure_hints(
+            models, dataset, args.size, args.hints, lambda done: bar.update(task, completed=done)
+        )
+    for note in results["notes"]:
+        console.print(note)
+    print(f"PSNR in dB of {results['pictures']} pictures of {dataset.root} at {args.size} px, by the number of hints")
+    print(hinting.as_text(results))
+    if args.json:
+        with _writing():
+            write_json(results, args.json)
+        print(f"written: {args.json}")
+    return 0
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -80,6 +115,8 @@ def _run(args: argparse.Namespace) -> int:
     from colorgan.metrics.variants import select
     from colorgan.systems.building import load_classifier
 
+    if args.hints:
+        return _run_hints(args)
     protocol = PROTOCOLS.get(args.protocol, OWN)
     device = pick_device(args.device)
     dataset = EvaluationDataset(validation_folder(args.data), protocol)
@@ -122,7 +159,7 @@ def _write(evaluation: Evaluation, args: argparse.Namespace) -> None:
     from colorgan.evaluation.results import write_csv, write_json
 
     results = evaluation.results
-    try:
+    with _writing():
         if args.json:
             write_json(results, args.json)
         if args.csv:
@@ -131,12 +168,19 @@ def _write(evaluation: Evaluation, args: argparse.Namespace) -> None:
             from colorgan.evaluation.page import write_page
 
             write_page(args.html, results, evaluation.names, evaluation.scores.per_picture(), evaluation.gallery)
-    except OSError as error:
-        raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
     for path in filter(None, (args.json, args.csv, args.html)):
         print(f"written: {path}")
     if args.wandb:
         log_to_wandb(evaluation, args.wandb)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turn a failure to write a file into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
 
 
 if __name__ == "__main__":

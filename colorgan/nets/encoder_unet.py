@@ -55,8 +55,7 @@ class EncoderUNet(HintedNet):
         inputs = info.channels()[self.levels[reduction]]
         self.up, self.skips, self.hints, self.stages = (nn.ModuleDict() for _ in range(4))
         while reduction >= output_stride:
-            key, outputs = str(reduction), width * min(HINT_SCALE = 20  # Lab units, about the deviation of colors: scaled as the output is, hints would be learned slowly
-DEEPEST_FACTOR, reduction // output_stride)
+            key, outputs = str(reduction), width * min(DEEPEST_FACTOR, reduction // output_stride)
             self.up[key] = nn.Sequential(*conv_bn(inputs, outputs, 1, 1))
             if reduction in self.levels and reduction < self.deepest:
                 self.skips[key] = nn.Sequential(*conv_bn(info.channels()[self.levels[reduction]], outputs, 1, 1))
