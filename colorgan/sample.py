@@ -168,8 +168,8 @@ def color_samples(
     from colorgan.colorizer.files import color_files
 
     def paint(pictures: list["Tensor"], files: list[Path]) -> list["Tensor"]:
-        given = [hints.get(file, []) for file in files]
-        return model.paint(pictures, args.size, args.upsample, args.saturation, given)
+        options = {"size": args.size, "upsample": args.upsample, "saturation": args.saturation}
+        return model.paint(pictures, **options, hints=[hints.get(file, []) for file in files])
 
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:

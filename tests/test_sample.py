@@ -211,7 +211,7 @@ def test_an_absent_device_is_one_line_and_2(run, tmp_path, capsys, monkeypatch):
 def test_how_color_is_laid_on_is_the_models_to_know(run, model, tmp_path, words, option):
     photo(tmp_path / "a.png")
     assert run(*words, "a.png") == 0
-    assert model.options == [option]
+    assert model.options == [{**option, "hints": [[]]}]
 
 
 @pytest.mark.parametrize("wrong", ["-1", "much", "nan", "inf"])
