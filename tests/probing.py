@@ -49,7 +49,7 @@ def silent_leaves(net, call, x):
     leaves = {
         name: module
         for name, module in net.named_modules()
-        if not list(module.children()) and not isinstance(module, (nn.Identity, nn.ModuleDict))
+        if not list(module.children()) and not isinstance(module, (nn.Identity, nn.ModuleDict, nn.ModuleList))
     }
     fired = set()
     for name, module in leaves.items():
