@@ -49,7 +49,7 @@ def test_what_predict_returns_is_what_the_discriminator_gets(orange):
 
     experiment = config.load("experiments/gan.yaml", [], TABLES)
     system = SYSTEMS["adversarial"](orange, Recorder(), experiment)
-    system.generate(Part(1.0, torch.zeros(2, 2, *gray(2).shape[-2:]), Conditions(gray(2))))
+    system.generate(Part(1.0, torch.zeros(2, 2, *gray(2).shape[-2:]), Conditions(gray(2)), real=[]))
     assert got[0][:, 1:].flatten(2).unique(dim=2).flatten().tolist() == [30.0, 60.0] * 2
 
 

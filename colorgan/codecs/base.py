@@ -55,7 +55,7 @@ class Codec(nn.Module, ABC):
         Raises:
             UserError: this codec does not know.
         """
-        raise UserError("the model does not know how sure it is: train one with codec.uncertainty=true, or with bins")
+        raise UserError("the model does not know how sure it is: train one with codec.uncertainty=true")
 
     def initialize(self, ab: Iterable[Tensor]) -> None:
         """Fit buffers to batches (B, 2, H, W) of training colors in Lab units. Does nothing by default."""
