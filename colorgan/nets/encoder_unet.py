@@ -11,8 +11,10 @@ from colorgan.nets.base import HintedNet
 from colorgan.nets.blocks import conv_bn, crop_padding, pad_to_multiple, residual_stage
 from colorgan.nets.bodies import make_encoder, standardize
 from colorgan.nets.depthwise import use_float32_depthwise
+from colorgan.nets.hint_attention import HEADS, HintAttention
 
 HINT_SCALE = 20  # Lab units, about the deviation of colors: scaled as the output is, hints would be learned slowly
+ATTENTION_REDUCTION = 8  # at which hints are attended to
 DEEPEST_FACTOR = 4  # the decoder has at most this many times `width` channels
 
 
@@ -21,8 +23,8 @@ class EncoderUNet(HintedNet):
 
     The encoder is a body of timm. From its deepest feature map the decoder doubles the resolution until that of the
     output; at each resolution it adds the feature map of the encoder, where there is one, and applies residual blocks.
-    Hints enter the decoder at each resolution as the mean of their colors and their presence. Thus features of the
-    encoder do not depend on hints, and neither does the output without hints.
+    Hints enter the decoder at each resolution as the mean of their colors and their presence; at 1/8 of the size, their
+    color is also carried by attention to places that look alike. Features of the encoder do not depend on hints.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class EncoderUNet(HintedNet):
         super().__init__()
         if output_stride not in (2, 4) or width < 1 or blocks < 1:
             raise ValueError(f"output_stride={output_stride}, width={width}, blocks={blocks}: 2 or 4, 1 or more, twice")
+        if hints and width % HEADS:
+            raise ValueError(f"width={width}: with hints, a multiple of {HEADS}")
         self.body = make_encoder(body, pretrained, weights)
         self.output_stride = output_stride
         self.statistics = statistics
@@ -61,6 +65,8 @@ class EncoderUNet(HintedNet):
                 self.skips[key] = nn.Sequential(*conv_bn(info.channels()[self.levels[reduction]], outputs, 1, 1))
             if hints:
                 self.hints[key] = nn.Conv2d(3, outputs, 3, padding=1, bias=False)
+                if reduction == ATTENTION_REDUCTION:
+                    self.attention = HintAttention(outputs)
             self.stages[key] = residual_stage(outputs, blocks, depthwise)
             inputs, reduction = outputs, reduction // 2
         self.head = nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate")
@@ -85,7 +91,7 @@ class EncoderUNet(HintedNet):
             (B, channels, h, w), where h and w are H and W divided by `output_stride` and rounded up.
         """
         maps = self.body(standardize(pad_to_multiple(L, self.deepest), self.body.pretrained_cfg))
-        if self.takes_hints and hints is None:
+        if self.takes_hints and hints is None and self.training:  # in several processes, all weights are used
             hints = L.new_zeros(len(L), 3, *L.shape[-2:])
         x, reduction = maps[self.levels[self.deepest]], self.deepest
         while reduction >= self.output_stride:
@@ -95,9 +101,14 @@ class EncoderUNet(HintedNet):
                 x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
             if key in self.skips:
                 x = x + self.skips[key](maps[self.levels[reduction]])
-            if self.takes_hints:
-                x = x + self.hints[key](_pool_hints(hints, reduction, x.shape[-2:]))
-            x = self.stages[key](F.relu(x))
+            if not self.takes_hints or hints is None:
+                x = F.relu(x)
+            else:
+                pooled = _pool_hints(hints, reduction, x.shape[-2:])
+                x = F.relu(x + self.hints[key](pooled))
+                if reduction == ATTENTION_REDUCTION:
+                    x = self.attention(x, pooled[:, :2], pooled[:, 2:])
+            x = self.stages[key](x)
             reduction //= 2
         return crop_padding(self.head(x), L, self.output_stride)
 
