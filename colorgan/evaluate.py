@@ -80,18 +80,20 @@ def _run_hints(args: argparse.Namespace) -> int:
 
     from colorgan.evaluation import hinting
     from colorgan.evaluation.dataset import EvaluationDataset, validation_folder
-    from colorgan.evaluation.predictors import make_predictors
+    from colorgan.evaluation.predictors import make_predictors, training_overlap
     from colorgan.evaluation.results import write_json
 
     protocol = PROTOCOLS.get(args.protocol, OWN)
     dataset = EvaluationDataset(validation_folder(args.data), protocol)
-    models = {p.name: p.colorizer for p in make_predictors(args.ckpt, [], dataset, pick_device(args.device))}
+    predictors = make_predictors(args.ckpt, [], dataset, pick_device(args.device))
+    models = {predictor.name: predictor.colorizer for predictor in predictors}
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("evaluating", total=len(dataset))
         results = hinting.measure_hints(
             models, dataset, args.size, args.hints, lambda done: bar.update(task, completed=done)
         )
+    results["notes"] += training_overlap(predictors, dataset)
     for note in results["notes"]:
         console.print(note)
     print(f"PSNR in dB of {results['pictures']} pictures of {dataset.root} at {args.size} px, by the number of hints")

@@ -78,11 +78,12 @@ def run(args: argparse.Namespace) -> int:
     from colorgan.imaging.outputs import make_plan
 
     model = load(args.ckpt, device=pick_device(args.device))
+    if args.hints or args.suggest:
+        model.require_hints()
     if args.decode:
         choose_decoding(model, args.decode, args.seed)
-    suffix = f".{args.format}" if args.format else None
-    plan = make_plan(args.inputs, args.out, suffix, args.overwrite or bool(args.suggest), args.samples)
-    hints = read_hints(args.hints, sorted({job.source for job in plan.jobs})) if args.hints else {}
+    plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
+    hints = read_hints(args.hints, plan.sources) if args.hints else {}
     if args.suggest:
         return suggest_hints(model, plan, hints, args.suggest)
     try:
@@ -141,7 +142,7 @@ def suggest_hints(model: "Colorizer", plan: "Plan", hints: "HintsByFile", count:
     from colorgan.imaging import images
 
     failures, found = list(plan.refused), {}
-    for file in dict.fromkeys(job.source for job in plan.jobs):
+    for file in plan.sources:
         try:
             picture = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)
         except UserError as error:

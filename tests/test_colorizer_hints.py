@@ -1,6 +1,7 @@
 """Hints of a person, from their file to the painted picture."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -119,6 +120,22 @@ def test_photographs_are_named_by_path_or_file_name(hints_file, photos):
         photos[0]: [Hint(1, 2.5, RED)],
         photos[2]: [Hint(1, 2.5, RED, radius=0)],
     }
+
+
+def test_a_path_may_be_written_in_other_ways(hints_file):
+    files = [Path("a/x.jpg"), Path("b/x.jpg")]
+    assert read_hints(hints_file({"./b//x.jpg": [ENTRY]}), files) == {files[1]: [Hint(1, 2.5, RED)]}
+
+
+def test_a_second_list_for_a_photograph_is_refused(hints_file, photos):
+    with pytest.raises(UserError, match=r"y\.jpg': a second list of hints for .*y\.jpg"):
+        read_hints(hints_file({"y.jpg": [ENTRY], str(photos[2]): [ENTRY]}), photos)
+
+
+@pytest.mark.parametrize("content", [[ENTRY], {"y.jpg": ENTRY}])
+def test_hints_without_any_photograph_are_one_line(hints_file, content):
+    with pytest.raises(UserError, match=r"hints\.json: "):
+        read_hints(hints_file(content), [])
 
 
 def test_what_is_written_is_read(hints_file, photos):

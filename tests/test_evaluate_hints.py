@@ -9,7 +9,7 @@ from colorgan import evaluate
 from colorgan.color import split
 from colorgan.evaluation import hinting, predictors
 from tests.evaluating import photo
-from tests.hinting import obedient
+from tests.hinting import Obedient, obedient
 
 
 def test_a_revealed_color_is_the_mean_of_a_square_of_six_pixels():
@@ -64,7 +64,7 @@ def run(tmp_path, monkeypatch):
         photo(tmp_path / "data" / f"{i}.png", i)
 
     def make(checkpoints, folders, dataset, device):
-        return [predictors.ModelPredictor("obedient", obedient(), {})]
+        return [predictors.ModelPredictor("obedient", obedient(), {"name": "folder", "root": "data"})]
 
     monkeypatch.setattr(predictors, "make_predictors", make)
     (tmp_path / "x.ckpt").touch()
@@ -79,6 +79,25 @@ def test_the_command_prints_and_writes_the_curve(run, tmp_path, capsys):
     stored = json.loads((tmp_path / "out.json").read_text())
     assert set(stored["psnr"]["obedient"]) == set(map(str, hinting.NUMBERS["random"]))
     assert set(stored["psnr"]["obedient"]["0"]) == {"mean", "low", "high"}
+
+
+def test_without_hints_it_is_the_psnr_of_the_other_table(run, tmp_path):
+    assert run("--hints", "random", "--json", "curve.json") == 0
+    assert run("--skip", "lpips", "--skip", "fid", "--json", "table.json") == 0
+    curve, table = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("curve", "table"))
+    assert curve["psnr"]["obedient"]["0"] == pytest.approx(table["systems"]["obedient"]["psnr"], abs=1e-6)
+
+
+def test_a_model_that_learned_from_the_pictures_is_reported(run, capsys):
+    assert run("--hints", "random") == 0
+    assert capsys.readouterr().err == "obedient: trained on photographs of data; evaluate it on others\n"
+
+
+def test_a_model_that_takes_no_hints_is_one_line_before_anything_is_measured(run, capsys, monkeypatch):
+    monkeypatch.setattr(Obedient, "takes_hints", False)
+    monkeypatch.setattr(Obedient, "forward", lambda *_: pytest.fail("it was measured"))
+    assert run("--hints", "random") == 2
+    assert capsys.readouterr().err.startswith("error: this model takes no hints")
 
 
 @pytest.mark.parametrize("option", [("--csv", "x.csv"), ("--html", "x.html"), ("--wandb", "p"), ("--pred", "data")])

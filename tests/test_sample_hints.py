@@ -7,7 +7,7 @@ from PIL import Image
 
 from colorgan import sample
 from colorgan.colorizer import checkpoint
-from tests.hinting import obedient
+from tests.hinting import Obedient, obedient
 
 
 @pytest.fixture
@@ -44,6 +44,33 @@ def test_wrong_hints_are_one_line_and_nothing_is_colored(run, tmp_path, capsys):
     assert run("--hints", "hints.json", "a.png") == 2
     assert capsys.readouterr().err.startswith("error: hints.json: not a readable JSON file")
     assert not (tmp_path / "colorized").exists()
+
+
+@pytest.mark.parametrize("options", [("--hints", "hints.json"), ("--suggest", "2")])
+def test_a_model_that_takes_no_hints_is_one_line_and_nothing_is_colored(run, tmp_path, capsys, monkeypatch, options):
+    monkeypatch.setattr(Obedient, "takes_hints", False)
+    (tmp_path / "hints.json").write_text("[]")
+    assert run(*options, "a.png") == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    assert captured.err.startswith("error: this model takes no hints")
+    assert not (tmp_path / "colorized").exists()
+
+
+def test_hints_of_a_photograph_that_is_colored_already_are_no_mistake(run, tmp_path, capsys):
+    run("a.png")
+    (tmp_path / "hints.json").write_text(json.dumps({"a.png": [{"x": 24, "y": 16, "color": "#ff0000"}]}))
+    assert run("--hints", "hints.json", "a.png") == 0
+    assert "1 skipped (they exist already: --overwrite replaces them)" in capsys.readouterr().out
+
+
+def test_places_are_those_of_the_upright_photograph(run, tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned by a quarter
+    Image.new("L", (48, 32), 120).save("turned.png", exif=exif)
+    (tmp_path / "hints.json").write_text(json.dumps([{"x": 8, "y": 40, "color": "#ff0000", "radius": 4}]))
+    assert run("--hints", "hints.json", "turned.png") == 0
+    assert chroma("colorized/turned.png", 8, 40) > 50 > chroma("colorized/turned.png", 24, 8)
 
 
 def test_suggestions_are_hints_that_can_be_given_back(run, tmp_path, capsys):

@@ -58,6 +58,13 @@ def test_a_place_is_tried_with_all_others_in_one_batch(picture):
     assert model.net.batches == [1, 32]
 
 
+def test_a_model_that_takes_no_hints_says_so(picture):
+    model = obedient()
+    model.net.takes_hints = False
+    with pytest.raises(UserError, match="takes no hints"):
+        suggest(model, picture, [])
+
+
 def test_a_model_that_knows_no_uncertainty_says_so(picture):
     model = encoder()
     model.codec = Regress()

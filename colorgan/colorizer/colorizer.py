@@ -71,6 +71,11 @@ class Colorizer(nn.Module):
         """Map L (B, 1, H, W) in [0, 100] to ab (B, 2, H, W) in Lab units."""
         return resize_color(self.predict(Conditions(L)), L)
 
+    def require_hints(self) -> None:
+        """Raise UserError unless the net takes color hints."""
+        if not (isinstance(self.net, HintedNet) and self.net.takes_hints):
+            raise UserError("this model takes no hints: train one with net=encoder_unet net.hints=true")
+
     @torch.inference_mode()
     def paint(
         self,
@@ -96,8 +101,8 @@ class Colorizer(nn.Module):
             UserError: there are hints, and the net takes none; a hint is outside of its picture.
         """
         hinted = hints is not None and any(hints)
-        if hinted and not (isinstance(self.net, HintedNet) and self.net.takes_hints):
-            raise UserError("this model takes no hints: it needs net=encoder_unet with net.hints=true")
+        if hinted:
+            self.require_hints()
         device = next(self.parameters()).device
         lightness = [by_rows(lambda rgb: split(rgb)[0], picture[None].to(device)) for picture in pictures]
         groups = defaultdict(list)  # pictures that have one shape at the predicted size form a batch

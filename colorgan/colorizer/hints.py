@@ -77,17 +77,19 @@ def read_hints(path: Path, files: Sequence[Path]) -> dict[Path, list[Hint]]:
         raise UserError(f"{path}: not a readable JSON file ({error})") from None
     if isinstance(content, list):
         if len(files) != 1:
-            raise UserError(f'{path}: name the photograph of each list of hints, as in {{"{files[0].name}": [...]}}')
+            raise UserError(f'{path}: name the photograph of each list of hints, as in {{"photo.jpg": [...]}}')
         content = {str(files[0]): content}
     if not isinstance(content, dict) or not all(isinstance(entries, list) for entries in content.values()):
-        raise UserError(f'{path}: write a list of hints for each photograph, as in {{"{files[0].name}": [...]}}')
-    found = {}
+        raise UserError(f'{path}: write a list of hints for each photograph, as in {{"photo.jpg": [...]}}')
+    found: dict[Path, list[Hint]] = {}
     for name, entries in content.items():
-        matches = [file for file in files if str(file) == name] or [file for file in files if file.name == name]
+        matches = [file for file in files if file == Path(name)] or [file for file in files if file.name == name]
         if len(matches) != 1:
             raise UserError(
                 f"{path}: '{name}' is {'no' if not matches else 'more than one'} photograph of this command"
             )
+        if matches[0] in found:
+            raise UserError(f"{path}: '{name}': a second list of hints for {matches[0]}; put all of its hints into one")
         found[matches[0]] = [_parse(entry, f"{path}: {name}: hint {i + 1}") for i, entry in enumerate(entries)]
     return found
 

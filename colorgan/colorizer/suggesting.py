@@ -30,8 +30,9 @@ def suggest(model: Colorizer, picture: Tensor, hints: list[Hint]) -> Hint:
         a hint with the color that is predicted there, which a person then corrects.
 
     Raises:
-        UserError: the model does not know how sure it is; a hint is outside of the picture.
+        UserError: the model takes no hints, or does not know how sure it is; a hint is outside of the picture.
     """
+    model.require_hints()
     device = next(model.parameters()).device
     shape = picture.shape[-2:]
     L = by_rows(lambda rgb: split(rgb)[0], picture[None].to(device))

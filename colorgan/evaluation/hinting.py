@@ -12,6 +12,7 @@ from colorgan.colorizer.hints import Hint
 from colorgan.colorizer.suggesting import suggest
 from colorgan.errors import UserError
 from colorgan.evaluation.dataset import EvaluationDataset, read_batches
+from colorgan.evaluation.predictors import to_uint8
 from colorgan.metrics import psnr
 from colorgan.metrics.metric import mean_over_pictures
 from colorgan.seeding import seed_of
@@ -44,6 +45,8 @@ def measure_hints(
     Raises:
         UserError: no picture can be read, or a model takes no hints.
     """
+    for model in models.values():
+        model.require_hints()
     notes: list[str] = []
     curves: dict[str, list[Tensor]] = {name: [] for name in models}
     done = 0
@@ -83,7 +86,8 @@ def hint_curve(model: Colorizer, pictures: Tensor, places: Places, seeds: list[i
                 place = suggest(model, picture, known) if places == "suggested" else None
                 x, y = (place.x, place.y) if place else _draw(pictures.shape[-1], generator)
                 known.append(reveal(picture, x, y))
-        results.append(psnr(torch.stack(model.paint(list(pictures), hints=hints)), pictures))
+        colored = to_uint8(torch.stack(model.paint(list(pictures), hints=hints)))  # as the other metrics
+        results.append(psnr(colored / 255, pictures))
     return torch.stack(results, dim=1)
 
 

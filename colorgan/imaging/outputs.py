@@ -22,6 +22,7 @@ class Job(NamedTuple):
 class Plan:
     """Files to write, and what to tell the user about the others."""
 
+    sources: list[Path] = field(default_factory=list)  # all photographs, also those that are not to be colored
     jobs: list[Job] = field(default_factory=list)
     skipped: int = 0  # number of outputs that exist already
     refused: list[str] = field(default_factory=list)  # a line for each input that cannot be colored
@@ -55,7 +56,8 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
             plan.refused.append(f"{given}: no photographs in this folder ({' '.join(SUFFIXES)})")
         if out.is_dir() and given.resolve() in out.resolve().parents:
             plan.notes.append(f"{out}: left out of {given}, because it is where the outputs go")
-    sources = {_identity(source) for source, _ in found}
+    plan.sources = list(dict.fromkeys(source for source, _ in found))
+    sources = {_identity(source) for source in plan.sources}
     owners: dict[str, Path] = {}
     for sample, (source, relative) in itertools.product(range(samples), found):
         wanted = out / relative.with_suffix(suffix or images.suffix(source))
