@@ -1,6 +1,7 @@
 """Base class of the systems that train a colorizer: data-dependent initialization, conditions and validation."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,8 @@ from colorgan.nets.bodies import hash_weights
 from colorgan.systems.base import System
 from colorgan.systems.embeddings import Embeddings
 from colorgan.transfer import to_device
+
+log = logging.getLogger(__name__)
 
 
 class Colorization(System):
@@ -41,7 +44,10 @@ class Colorization(System):
         super().__init__(colorizer, experiment, ema)
         if not 0 <= hint_share <= 1:
             raise ValueError(f"hint_share={hint_share}: a share of the pictures, from 0 to 1")
-        if hint_share and not (isinstance(colorizer.net, HintedNet) and colorizer.net.takes_hints):
+        takes_hints = isinstance(colorizer.net, HintedNet) and colorizer.net.takes_hints
+        if takes_hints and not hint_share:
+            log.warning("net.hints=true with system.hint_share=0: the net does not learn what hints mean")
+        if hint_share and not takes_hints:
             raise ValueError(f"hint_share={hint_share}: needs net=encoder_unet with net.hints=true")
         self.hint_share = hint_share
         self.embeddings: Embeddings | None = None
