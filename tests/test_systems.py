@@ -234,7 +234,7 @@ def test_no_share_draws_no_hints(system):
 
 
 @pytest.mark.parametrize(("share", "lines"), [(0, 1), (0.5, 0)])
-def test_a_net_that_does_not_learn_its_hints_is_named(caplog, share, lines):
+def test_a_net_that_does_not_learn_its_hints_is_named(system, caplog, share, lines):
     system(*HINTED, f"system.hint_share={share}")
     assert sum("does not learn what hints mean" in line for line in caplog.messages) == lines
 
