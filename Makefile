@@ -13,7 +13,7 @@ setup: .venv/done ## install everything into .venv
 .venv/done: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("colorgan needs Python 3.11: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,encoder]'
 	@touch $@
 
 # A run that is there already goes on, or says that it is complete.
