@@ -13,7 +13,7 @@ setup: .venv/done ## install everything into .venv
 .venv/done: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("colorgan needs Python 3.11: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[dev,encoder]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 # A run that is there already goes on, or says that it is complete.
@@ -26,7 +26,8 @@ train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)
 
 # L1 alone on small photographs, then the GAN on small ones, then on larger ones; each starts from the one before.
-train-album: setup ## train the released generator: ARGS="data.root=ALBUM data.also=[SCENES]"
+train-album: setup ## train a generator for photographs of every kind: ARGS="data.root=ALBUM data.also=[SCENES]"
+	$(BIN)/python -m pip install --quiet --editable '.[encoder]'
 	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-l1 system=supervised system.hint_share=0.5 $(SMALL) \
 	  optim.lr=1e-3 trainer.max_epochs=4 $(ARGS)
 	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-gan --init checkpoints/album-l1/last.ckpt $(SMALL) \
