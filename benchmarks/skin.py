@@ -3,7 +3,7 @@
     python benchmarks/skin.py FACES [--ckpt CKPT] [--size 128]
 
 FACES is a folder of color photographs of faces. Skin is found in the true colors by the range of Cb and Cr of Chai and
-Ngan 1999 ("Face segmentation using skin-color map", equation 2), within the middle half of each side of the picture.
+Ngan 1999 ("Face segmentation using skin-color map"), within the middle half of each side of the picture.
 Photographs with less than 5% of such pixels there are left out. Prints for each third of the photographs, by the mean
 lightness of their skin, the mean true and predicted color, the length of the difference, and the mean ab error.
 """

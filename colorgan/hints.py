@@ -14,7 +14,7 @@ MAX_SIDE = 9  # in pixels, of a hint in training
 
 
 def draw_hints(ab: Tensor, share: float) -> Tensor:
-    """Draw hints of the true color, as Zhang et al. 2017 do ("Real-time user-guided colorization", section 3.2).
+    """Draw hints of the true color, as Zhang et al. 2017 do ("Real-time user-guided colorization", section 3).
 
     The number of hints of a picture is geometric with a mean of 8, and their places are normal around the center of the
     picture with a deviation of a quarter of its sides. A hint is a square of 1 to 9 pixels with its mean color. The

