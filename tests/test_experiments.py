@@ -8,8 +8,7 @@ from colorgan.systems import TABLES
 SMALL = {
     "iizuka2016": ["net.global_size=32"],
     "koalarization": ["net.body=resnet10t", "net.body_size=32"],
-    "gan-fast": ["discriminator.weights=null", "discriminator.body=resnet10t"],
-    "features": ["system.body=resnet10t"],
+    "gan-fast": ["net.body=test_efficientnet", "discriminator.body=resnet10t"],
     "resnet18-classifier": ["system.body=resnet10t"],
 }
 FILES = sorted(file for file in Path("experiments").glob("*.yaml") if file.stem != "sweep")

@@ -13,7 +13,7 @@ from tests.faking import backward, batch_on_cuda, data_on_cuda, fake_cuda, syste
 
 EXPERIMENTS = {
     "gan": [],
-    "gan-fast": ["discriminator.body=resnet10t"],
+    "gan-fast": ["net.body=test_efficientnet", "discriminator.body=resnet10t"],
     "cnn-regression": [],
     "cnn-classification": [],
     "zhang2016": [],

@@ -66,7 +66,7 @@ def test_the_body_is_the_averaged_net_of_our_classifier(classifier):
 
 def test_a_classifier_that_sees_no_color_is_refused(classifier):
     path, _ = classifier(color=False)
-    with pytest.raises(UserError, match=r"sees no color; experiments/features\.yaml"):
+    with pytest.raises(UserError, match=r"sees no color; experiments/judge\.yaml"):
         make(weights=path)
 
 

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 
@@ -10,39 +8,11 @@ from colorgan.losses import ADVERSARIAL
 from colorgan.systems import SYSTEMS, TABLES
 from colorgan.systems.building import build
 from colorgan.systems.colorization import Colorization
-from tests.conftest import TINY
+from tests.stepping import batch, make_system, same, weights
 
 
-@pytest.fixture
-def system():
-    """A system with its optimizers, outside a trainer: nothing is logged."""
-
-    def make(*overrides):
-        model = build(config.load("experiments/gan.yaml", [*TINY, *overrides], TABLES), fresh=False)
-        optimizers, _ = model.configure_optimizers()
-        model.optimizers = lambda: optimizers
-        model._trainer = SimpleNamespace(optimizers=optimizers)
-        model.manual_backward = lambda loss: loss.backward()
-        model.log_train = lambda values, share=1.0: None
-        return model
-
-    return make
-
-
-def batch(n=4):
-    return {"rgb": torch.rand(n, 3, 32, 32)}
-
-
-def weights(module):
-    return [parameter.detach().clone() for parameter in module.parameters()]
-
-
-def same(before, module):
-    return all(torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
-
-
-def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
-    model = system()
+def test_the_discriminators_step_leaves_the_generator_as_it_is():
+    model = make_system()
     part = model.make_part(batch(), 1.0)
     generator, discriminator = weights(model.model), weights(model.discriminator)
     fake = [features.detach() for features in model.generate(part).features]
@@ -51,8 +21,8 @@ def test_the_discriminators_step_leaves_the_generator_as_it_is(system):
     assert not same(discriminator, model.discriminator)
 
 
-def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
-    model = system()
+def test_the_generators_step_leaves_the_discriminator_as_it_is():
+    model = make_system()
     part = model.make_part(batch(), 1.0)
     generator, discriminator = weights(model.model), weights(model.discriminator)
     model.step_generator([part], [model.generate(part)])
@@ -61,9 +31,9 @@ def test_the_generators_step_leaves_the_discriminator_as_it_is(system):
     assert all(parameter.grad is None for parameter in model.discriminator.parameters())
 
 
-def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator(system):
+def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator():
     passes = []
-    model = system("system.generator_steps=3")
+    model = make_system("system.generator_steps=3")
     model.model.net.register_forward_hook(lambda *_: passes.append(1))
     model.training_step(batch(), 0)
     assert len(passes) == 3
@@ -71,9 +41,9 @@ def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator(s
 
 @pytest.mark.parametrize("kind", ["adversarial", "supervised"])
 @pytest.mark.parametrize("parts", [2, 3])
-def test_a_batch_in_parts_takes_the_same_step(system, kind, parts):
+def test_a_batch_in_parts_takes_the_same_step(kind, parts):
     settings = [f"system={kind}", "net.norm=none", "discriminator.norm=none", "optim.optimizer=sgd", "optim.lr=0.01"]
-    whole, split_up = system(*settings), system(*settings, f"optim.accumulate={parts}")
+    whole, split_up = make_system(*settings), make_system(*settings, f"optim.accumulate={parts}")
     split_up.load_state_dict(whole.state_dict())
     pictures = batch()
     for model in (whole, split_up):
@@ -82,9 +52,9 @@ def test_a_batch_in_parts_takes_the_same_step(system, kind, parts):
         assert torch.allclose(one, other, atol=1e-6), name
 
 
-def test_a_batch_in_parts_logs_the_means_over_its_pictures(system):
+def test_a_batch_in_parts_logs_the_means_over_its_pictures():
     settings = ["net.norm=none", "discriminator.norm=none"]
-    whole, split_up = system(*settings), system(*settings, "optim.accumulate=3")
+    whole, split_up = make_system(*settings), make_system(*settings, "optim.accumulate=3")
     split_up.load_state_dict(whole.state_dict())
     pictures, losses = batch(), []
     for model in (whole, split_up):
@@ -94,43 +64,43 @@ def test_a_batch_in_parts_logs_the_means_over_its_pictures(system):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_a_batch_of_no_parts_is_refused(system):
+def test_a_batch_of_no_parts_is_refused():
     with pytest.raises(UserError, match=r"optim\.accumulate=0"):
-        system("optim.accumulate=0")
+        make_system("optim.accumulate=0")
 
 
 @pytest.mark.parametrize("loss", ADVERSARIAL)
 @pytest.mark.parametrize("color", ["l1", "mse"])
-def test_every_loss_trains_to_finite_weights(system, loss, color):
-    model = system(f"system.loss={loss}", "system.real_label=1", f"codec.loss={color}")
+def test_every_loss_trains_to_finite_weights(loss, color):
+    model = make_system(f"system.loss={loss}", "system.real_label=1", f"codec.loss={color}")
     for step in range(2):
         model.training_step(batch(), step)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
-def test_the_discriminators_rate_is_a_ratio(system):
-    generator, discriminator = system("optim.lr=1e-3", "system.discriminator_lr=0.1").optimizers()
+def test_the_discriminators_rate_is_a_ratio():
+    generator, discriminator = make_system("optim.lr=1e-3", "system.discriminator_lr=0.1").optimizers()
     assert (generator.param_groups[0]["lr"], discriminator.param_groups[0]["lr"]) == pytest.approx((1e-3, 1e-4))
 
 
-def test_clipping_bounds_the_gradient(system):
-    model = system("optim.clip=0.001")
+def test_clipping_bounds_the_gradient():
+    model = make_system("optim.clip=0.001")
     model.training_step(batch(), 0)
     norm = torch.cat([parameter.grad.flatten() for parameter in model.model.net.parameters()]).norm()
     assert norm <= 0.00101
 
 
 @pytest.mark.parametrize("clip", ["0", "-1"])
-def test_a_clip_that_would_stop_or_turn_the_gradient_is_refused(system, clip):
+def test_a_clip_that_would_stop_or_turn_the_gradient_is_refused(clip):
     with pytest.raises(UserError, match=r"optim\.clip"):
-        system(f"optim.clip={clip}")
+        make_system(f"optim.clip={clip}")
 
 
 @pytest.mark.parametrize(
     "metric, better", [("val/ab_error", "min"), ("val/psnr", "max"), ("val/color_distance", "min")]
 )
-def test_a_metric_chooses_epochs_where_its_better_values_lie(system, metric, better):
-    assert system(f"checkpoint.monitor={metric}").monitor_mode == better
+def test_a_metric_chooses_epochs_where_its_better_values_lie(metric, better):
+    assert make_system(f"checkpoint.monitor={metric}").monitor_mode == better
 
 
 @pytest.mark.parametrize(
@@ -142,19 +112,19 @@ def test_the_best_epoch_of_a_gan_is_not_its_dullest(kind, metric):
 
 
 @pytest.mark.parametrize("metric", ["val/typo", "val/top1"])
-def test_a_metric_that_the_system_does_not_log_is_refused_before_training(system, metric):
+def test_a_metric_that_the_system_does_not_log_is_refused_before_training(metric):
     with pytest.raises(UserError, match=f"checkpoint.monitor={metric}: .* val/ab_error, val/psnr"):
-        system(f"checkpoint.monitor={metric}")
+        make_system(f"checkpoint.monitor={metric}")
 
 
 @pytest.mark.parametrize("label", ["0", "1.1", "-1"])
-def test_a_real_label_outside_its_range_is_refused(system, label):
+def test_a_real_label_outside_its_range_is_refused(label):
     with pytest.raises(UserError, match="real_label"):
-        system(f"system.real_label={label}")
+        make_system(f"system.real_label={label}")
 
 
-def test_the_average_starts_at_the_net_and_then_lags_behind_it(system):
-    model = system("system.ema=0.9")
+def test_the_average_starts_at_the_net_and_then_lags_behind_it():
+    model = make_system("system.ema=0.9")
     model.ema.update_parameters(model.model)
     start = weights(model.model)
     model.training_step(batch(), 0)
@@ -165,8 +135,8 @@ def test_the_average_starts_at_the_net_and_then_lags_behind_it(system):
 
 
 @pytest.mark.parametrize("name", [name for name, cls in SYSTEMS.items() if issubclass(cls, Colorization)])
-def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(system, name):
-    model = system(f"system={name}").average.eval()
+def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(name):
+    model = make_system(f"system={name}").average.eval()
     pictures = [torch.rand(3, 32, 32) for _ in range(3)]
     together = model.paint(pictures)
     alone = [model.paint([picture])[0] for picture in pictures]
@@ -174,8 +144,8 @@ def test_one_picture_gets_the_colors_that_it_gets_in_a_batch(system, name):
 
 
 @pytest.mark.parametrize("shape", [(40, 90), (33, 31), (1, 300), (5, 5)])
-def test_painting_keeps_size_and_lightness(system, shape):
-    model = system().average.eval()
+def test_painting_keeps_size_and_lightness(shape):
+    model = make_system().average.eval()
     torch.nn.init.normal_(model.net.head.weight, std=30)  # strong colors, beyond the gamut
     picture = torch.rand(3, *shape)
     (painted,) = model.paint([picture])
@@ -201,8 +171,8 @@ def plain_colors(n=4):
 
 @pytest.mark.parametrize("kind", ["adversarial", "supervised"])
 @pytest.mark.parametrize("parts", [1, 2])
-def test_each_part_of_a_batch_gets_hints_of_its_own_colors(system, kind, parts):
-    model = system(*HINTED, f"system={kind}", "system.hint_share=1", f"optim.accumulate={parts}")
+def test_each_part_of_a_batch_gets_hints_of_its_own_colors(kind, parts):
+    model = make_system(*HINTED, f"system={kind}", "system.hint_share=1", f"optim.accumulate={parts}")
     pictures, ab = plain_colors()
     hints = given_hints(model.model.net)
     model.training_step(pictures, 0)
@@ -215,8 +185,8 @@ def test_each_part_of_a_batch_gets_hints_of_its_own_colors(system, kind, parts):
     assert len(hints) == (2 * parts if kind == "adversarial" and parts > 1 else parts)
 
 
-def test_some_pictures_get_hints_and_validation_none(system):
-    model = system(*HINTED, "system.hint_share=0.5")
+def test_some_pictures_get_hints_and_validation_none():
+    model = make_system(*HINTED, "system.hint_share=0.5")
     hints, of_average = given_hints(model.model.net), given_hints(model.average.net)
     for step in range(4):
         model.training_step(batch(8), step)
@@ -226,16 +196,16 @@ def test_some_pictures_get_hints_and_validation_none(system):
     assert of_average == [None]
 
 
-def test_no_share_draws_no_hints(system):
-    model = system(*HINTED)
+def test_no_share_draws_no_hints():
+    model = make_system(*HINTED)
     hints = given_hints(model.model.net)
     model.training_step(batch(), 0)
     assert hints == [None]
 
 
 @pytest.mark.parametrize(("share", "lines"), [(0, 1), (0.5, 0)])
-def test_a_net_that_does_not_learn_its_hints_is_named(system, caplog, share, lines):
-    system(*HINTED, f"system.hint_share={share}")
+def test_a_net_that_does_not_learn_its_hints_is_named(caplog, share, lines):
+    make_system(*HINTED, f"system.hint_share={share}")
     assert sum("does not learn what hints mean" in line for line in caplog.messages) == lines
 
 
@@ -249,87 +219,6 @@ def test_a_net_that_does_not_learn_its_hints_is_named(system, caplog, share, lin
         (["system.hint_share=0.5", *HINTED, "net.hints=false"], r"hint_share=0\.5: needs net=encoder_unet"),
     ],
 )
-def test_hints_that_cannot_be_are_one_line(system, kind, items, line):
+def test_hints_that_cannot_be_are_one_line(kind, items, line):
     with pytest.raises(UserError, match=line):
-        system(f"system={kind}", *items)
-
-
-def discriminators_values(model, part, logits=None):
-    """What the discriminator's loss of a part is and logs, from given logits."""
-    logged = {}
-    model.log_train = lambda values, share=1.0: logged.update(values)
-    if logits:
-        model.judge = lambda *inputs: [torch.tensor(x) for x in logits][: len(inputs)]
-    return model.discriminator_part(part, [features.detach() for features in model.generate(part).features]), logged
-
-
-REAL, FAKE = [3.0, 1.0], [2.0, -1.0]
-
-
-@pytest.mark.parametrize("loss", ["nonsaturating", "relativistic"])
-@pytest.mark.parametrize("share", [1.0, 0.5])
-def test_the_gradient_penalty_is_that_of_real_and_fake_features(system, loss, share):
-    plain, penalized = (
-        system(f"system.loss={loss}", "system.real_label=1", f"system.gradient_penalty={w}") for w in (0, 3)
-    )
-    logits = [REAL, FAKE, [3.2, 1.2], [2.1, -1.1]]  # changes of 0.2 and of 0.1, by a step of 0.1
-    without, logged = discriminators_values(plain, plain.make_part(batch(), share), logits)
-    assert "gradient_penalty" not in logged
-    loss_of, logged = discriminators_values(penalized, penalized.make_part(batch(), share), logits)
-    assert logged["gradient_penalty"].item() == pytest.approx(4 + 1, rel=1e-4)
-    assert (loss_of - without).item() == pytest.approx(share * 3 * 5, rel=1e-4)
-
-
-def test_the_penalized_features_are_a_tenth_of_a_deviation_away(system):
-    model, seen = system("system.gradient_penalty=1"), []
-    judge = model.judge
-    model.judge = lambda *inputs: seen.extend(inputs) or judge(*inputs)
-    discriminators_values(model, model.make_part(batch(8), 1.0))
-    assert len(seen) == 4
-    for features, moved in zip(seen[:2], seen[2:], strict=True):
-        for x, y in zip(features, moved, strict=True):
-            assert (y - x).std().item() == pytest.approx(0.1 * x.std().item(), rel=0.05)
-
-
-def test_the_gradient_penalty_trains_the_discriminator_alone(system):
-    plain, penalized = (system(f"system.gradient_penalty={weight}") for weight in (0, 100))
-    penalized.load_state_dict(plain.state_dict())
-    pictures, steps = batch(), []
-    for model in (plain, penalized):
-        before = weights(model.discriminator)
-        model.step_discriminator([model.make_part(pictures, 1.0)], [model.make_part(pictures, 1.0).real])
-        steps.append(torch.cat([p.grad.flatten() for p in model.discriminator.parameters()]))
-        assert not same(before, model.discriminator)
-        assert all(p.grad is None for p in model.model.parameters())
-    assert steps[1].norm() > 2 * steps[0].norm()
-
-
-def test_a_negative_gradient_penalty_is_refused(system):
-    with pytest.raises(UserError, match=r"gradient_penalty=-1\.0: a weight"):
-        system("system.gradient_penalty=-1")
-
-
-@pytest.mark.parametrize("loss", ["hinge", "relativistic"])
-def test_a_loss_without_labels_has_none_to_smooth(system, loss):
-    with pytest.raises(UserError, match=f"the {loss} loss has no labels to smooth"):
-        system(f"system.loss={loss}", "system.real_label=0.9")
-
-
-def test_the_relativistic_generator_is_compared_with_the_same_photographs(system):
-    model, seen = system("system.loss=relativistic", "system.real_label=1", "optim.accumulate=2"), []
-    loss = model.generator_loss
-    model.generator_loss = lambda *logits: seen.append(logits) or loss(*logits)
-    parts = [model.make_part({"rgb": pictures}, 0.5) for pictures in batch()["rgb"].chunk(2)]
-    model.discriminator.eval()  # one picture's logits do not depend on the others
-    model.step_generator(parts, [None, None])
-    for part, (fake, real) in zip(parts, seen, strict=True):
-        assert torch.equal(real, model.discriminator(part.real)) and not real.requires_grad
-        assert fake.requires_grad
-
-
-def test_relativistic_accuracy_is_that_of_pairs(system):
-    model = system("system.loss=relativistic", "system.real_label=1")
-    _, logged = discriminators_values(
-        model, model.make_part(batch(), 1.0), [[5.0, -4.0, 1.0, 2.0], [4.0, -5.0, 3.0, 1.0]]
-    )
-    assert (logged["real_accuracy"], logged["fake_accuracy"]) == (0.75, 0.75)
+        make_system(f"system={kind}", *items)

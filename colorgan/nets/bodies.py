@@ -66,7 +66,7 @@ def make_body(
         if num_classes not in (None, 0, overlay["num_classes"]):
             raise UserError(f"{weights}: a classifier of {overlay['num_classes']} classes; say so in the net")
         if channels > overlay.get("input_size", [channels])[0]:
-            raise UserError(f"{weights}: it sees no color; experiments/features.yaml trains a classifier that does")
+            raise UserError(f"{weights}: it sees no color; experiments/judge.yaml trains a classifier that does")
         try:  # with num_classes of the weights, because for another number timm loads them with strict=False
             body = make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=overlay["num_classes"])
         except (RuntimeError, KeyError):  # of torch, and of timm's conversions of older weights

@@ -70,6 +70,8 @@ class EncoderUNet(HintedNet):
             self.stages[key] = residual_stage(outputs, blocks, depthwise)
             inputs, reduction = outputs, reduction // 2
         self.head = nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate")
+        nn.init.zeros_(self.head.weight)  # the first pictures are gray, not of random colors
+        nn.init.zeros_(self.head.bias)
         use_float32_depthwise(self).to(memory_format=torch.channels_last)
         self.train()
 

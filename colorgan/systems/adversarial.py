@@ -53,6 +53,7 @@ class Adversarial(Colorization):
         experiment: resolved experiment.
         loss: adversarial loss.
         color_weight: weight of the color loss; lambda in the paper.
+        color_first: share of the run in [0, 1) that begins it with the color loss alone, while the discriminator rests.
         real_label: target of the discriminator for real images, in (0, 1]; below 1 for one-sided label smoothing.
         discriminator_lr: learning rate of the discriminator as a multiple of `optim.lr`.
         generator_steps: steps of the generator per step of the discriminator.
@@ -73,6 +74,7 @@ class Adversarial(Colorization):
         experiment: DictConfig,
         loss: Literal["nonsaturating", "least_squares", "hinge", "relativistic"] = "nonsaturating",
         color_weight: float = 100.0,
+        color_first: float = 0.0,
         real_label: float = 1.0,
         discriminator_lr: float = 1.0,
         generator_steps: int = 1,
@@ -83,6 +85,8 @@ class Adversarial(Colorization):
         super().__init__(colorizer, experiment, ema, hint_share)
         if loss in ("hinge", "relativistic") and real_label != 1:
             raise ValueError(f"the {loss} loss has no labels to smooth: set system.real_label=1 or another system.loss")
+        if not 0 <= color_first < 1:
+            raise ValueError(f"color_first={color_first}: a share of the run, from 0 to below 1")
         if gradient_penalty < 0:
             raise ValueError(f"gradient_penalty={gradient_penalty}: a weight, 0 or above")
         if not 0 < real_label <= 1:
@@ -100,6 +104,7 @@ class Adversarial(Colorization):
         self.real_threshold = 0.5 if loss == "least_squares" else 0.0  # larger logits mean "real"
         self.gradient_penalty = gradient_penalty
         self.color_weight = color_weight
+        self.color_first = color_first
         self.real_label = real_label
         self.discriminator_lr = discriminator_lr
         self.generator_steps = generator_steps
@@ -108,6 +113,10 @@ class Adversarial(Colorization):
         return super().networks() | {"discriminator": (self.discriminator, self.discriminator_lr)}
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        if self.color_first and self.progress() < self.color_first:
+            losses = [partial(self.color_part, *part) for part in self.split_batch(batch)]
+            self.step_optimizer("generator", losses)
+            return
         parts = [self.make_part(*part) for part in self.split_batch(batch)]
         # One pass of the generator serves the discriminator and the generator's first step. The graphs of several
         # parts would need the memory of the whole batch, so these make their passes anew.
@@ -117,6 +126,15 @@ class Adversarial(Colorization):
         self.step_discriminator(parts, [[x.detach() for x in made.features] for made in generated])
         for step in range(self.generator_steps):
             self.step_generator(parts, generated if single and not step else [None] * len(parts))
+
+    def color_part(self, chunk: dict[str, Tensor], share: float) -> Tensor:
+        """Return the color loss of a part, times its share of the batch."""
+        L, ab = split(chunk["rgb"])
+        conditions = self.conditions(L, ab, chunk)
+        out = self.call("generator", self.model.run_net, conditions)
+        color = self.model.codec.loss(out, L, ab)
+        self.log_train({"color_loss": color.detach()}, share)
+        return share * color
 
     def make_part(self, chunk: dict[str, Tensor], share: float) -> Part:
         """Prepare a part of a batch."""

@@ -52,6 +52,7 @@ class System(pl.LightningModule):
         self.experiment = experiment
         self.batches_done = 0  # in this epoch
         self.replaces_rates = False  # of a checkpoint by those of the experiment, where the run is resumed
+        self._stepped: set[str] = set()  # networks that this batch has trained
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
         self._step_sums: dict[str, Any] = defaultdict(float)
         self._step_shares: dict[str, float] = defaultdict(float)
@@ -152,6 +153,7 @@ class System(pl.LightningModule):
         if self.experiment.optim.clip:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.optim.clip, norm)
         optimizer.step()
+        self._stepped.add(name)
         self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
 
     def log_train(self, values: dict[str, Any], share: float = 1.0) -> None:
@@ -190,7 +192,7 @@ class System(pl.LightningModule):
         self.log_dict(means, batch_size=len(next(iter(values.values()))), sync_dist=True)
 
     def schedules(self) -> list:
-        """Return the schedule of each of `networks`."""
+        """Return the schedule of each of `networks`, whose batches are those that train it."""
         schedules = self.lr_schedulers()
         return schedules if isinstance(schedules, list) else [schedules]
 
@@ -212,6 +214,7 @@ class System(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._epoch_sums.clear()
+        self.batches_done = 0
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.batches_done = batch_idx + 1
@@ -224,8 +227,10 @@ class System(pl.LightningModule):
         self._step_shares.clear()
         self.ema.update_parameters(self.model)
         if self.experiment.optim.schedule != "plateau":
-            for schedule in self.schedules():
-                schedule.step()
+            for name, schedule in zip(self.networks(), self.schedules(), strict=True):
+                if name in self._stepped:
+                    schedule.step()
+        self._stepped.clear()
 
     def on_validation_start(self) -> None:
         """Average the batch statistics of the processes, each of which has seen other pictures."""
