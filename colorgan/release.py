@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb")  # of an experiment, not needed for inference
+PATHS = {"data": ("root", "also"), "net": ("weights",), "codec": ("prior",)}  # keys of files of this machine
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,7 +76,8 @@ def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
                 f"--saturation: codec={codec['name']} cannot scale its colors; it is only for codec=regress"
             )
         experiment["codec"] = {**codec, "scale": codec["scale"] * saturation}
-    experiment["data"] = {**experiment["data"], "root": None}
+    for node, keys in PATHS.items():
+        experiment[node] = {key: value for key, value in experiment[node].items() if key not in keys}
     experiment["system"] = "supervised"
     experiment.pop("discriminator", None)
     state = {checkpoint.MODEL + key: _half(value) for key, value in colorizer.state_dict().items()}

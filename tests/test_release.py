@@ -41,6 +41,19 @@ def test_a_codec_of_bins_has_no_stronger_colors(tiny_train, tmp_path, capsys):
     assert not (tmp_path / "s.ckpt").exists()
 
 
+def test_it_names_no_file_of_the_machine(tiny_train, folder, tmp_path):
+    data = ["data.name=folder", f"data.root={folder}", f"data.also=[{folder}]", "data.near_gray=0"]
+    parts = ["system=supervised", "codec=bins", "net=encoder_unet", "net.body=test_efficientnet", "pretrained=false"]
+    assert tiny_train(*data, *parts) == 0
+    content = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
+    for node, key in (("codec", "prior"), ("net", "weights"), ("data", "root"), ("data", "also")):
+        assert key in content["experiment"][node]
+        content["experiment"][node][key] = "/home/me/mine"
+    torch.save(content, tmp_path / "mine.ckpt")
+    assert release.main([str(tmp_path / "mine.ckpt"), str(tmp_path / "small.ckpt")]) == 0
+    assert "/home/me" not in str(checkpoint.read(tmp_path / "small.ckpt")["experiment"])
+
+
 def test_it_is_small_and_tells_nothing_of_the_machine(run, tmp_path):
     model = load(run / "last.ckpt")
     release.main([str(run / "last.ckpt"), str(tmp_path / "small.ckpt")])
