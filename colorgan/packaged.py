@@ -6,7 +6,7 @@ In a clone `experiments/` and `checkpoints/` lie beside the package; a wheel hol
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-RELEASED = "colorgan-scenes.ckpt"  # the released generator; checkpoints/README.md is its card
+RELEASED = "colorgan-album.ckpt"  # the released generator; checkpoints/README.md is its card
 
 
 def packaged(name: str) -> Path:
