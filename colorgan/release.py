@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb")  # of an experiment, not needed for inference
-PATHS = {"data": ("root", "also"), "net": ("weights",), "codec": ("prior",)}  # keys of files of this machine
+# Keys of files of this machine, and what stands there in a released checkpoint.
+PATHS = {"data": {"root": None, "also": []}, "net": {"weights": None}, "codec": {"prior": None}}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -76,8 +77,8 @@ def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
                 f"--saturation: codec={codec['name']} cannot scale its colors; it is only for codec=regress"
             )
         experiment["codec"] = {**codec, "scale": codec["scale"] * saturation}
-    for node, keys in PATHS.items():
-        experiment[node] = {key: value for key, value in experiment[node].items() if key not in keys}
+    for node, without in PATHS.items():
+        experiment[node] = {key: without.get(key, value) for key, value in experiment[node].items()}
     experiment["system"] = "supervised"
     experiment.pop("discriminator", None)
     state = {checkpoint.MODEL + key: _half(value) for key, value in colorizer.state_dict().items()}

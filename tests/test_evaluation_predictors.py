@@ -185,6 +185,12 @@ def test_a_model_that_was_trained_on_the_pictures_is_said(dataset, name, root, s
     assert notes == seen * ["gan: trained on photographs of true; evaluate it on others"]
 
 
+@pytest.mark.parametrize(("also", "seen"), [(["mine", "true"], True), (["mine"], False), ([], False)])
+def test_further_folders_were_trained_on_too(dataset, also, seen):
+    model = ModelPredictor("gan", Echo(), {"name": "folder", "root": "other", "also": also})
+    assert bool(training_overlap([model], dataset)) == seen
+
+
 def test_pictures_to_validate_on_were_not_trained_on():
     photo("set/val/sea/0.png", 0)
     model = ModelPredictor("gan", Echo(), {"name": "folder", "root": "set"})

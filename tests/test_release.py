@@ -51,7 +51,9 @@ def test_it_names_no_file_of_the_machine(tiny_train, folder, tmp_path):
         content["experiment"][node][key] = "/home/me/mine"
     torch.save(content, tmp_path / "mine.ckpt")
     assert release.main([str(tmp_path / "mine.ckpt"), str(tmp_path / "small.ckpt")]) == 0
-    assert "/home/me" not in str(checkpoint.read(tmp_path / "small.ckpt")["experiment"])
+    experiment = checkpoint.read(tmp_path / "small.ckpt")["experiment"]
+    assert "/home/me" not in str(experiment)
+    assert (experiment["data"]["root"], experiment["data"]["also"]) == (None, [])  # `evaluate` asks for them
 
 
 def test_it_is_small_and_tells_nothing_of_the_machine(run, tmp_path):

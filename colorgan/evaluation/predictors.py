@@ -216,8 +216,9 @@ def _trained_on(data: Mapping[str, Any], folder: Path) -> bool:
     """Whether training with this `data` section used photographs of a folder; those in val/ were not trained on."""
     if data["name"] != "folder" or data["root"] is None:
         return False
-    root = Path(data["root"]).resolve()
-    return root in (folder, *folder.parents) and root / "val" not in (folder, *folder.parents)
+    above = (folder, *folder.parents)
+    roots = [Path(root).resolve() for root in (data["root"], *data.get("also", []))]  # 0.1 had no `also`
+    return any(root in above and root / "val" not in above for root in roots)
 
 
 def _same_aspect(shape: tuple[int, int], true_shape: tuple[int, int]) -> bool:
