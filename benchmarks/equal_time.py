@@ -95,7 +95,11 @@ def main() -> None:
     print(f"nproc {os.cpu_count()}; seeds {', '.join(map(str, SEEDS))} and their mean\n")
     print("| | " + " | ".join(METRICS) + " |\n|" + "---|" * (1 + len(METRICS)))
     for name in ("gray", BASELINE, *TIMES):
-        columns = [[result["systems"][name][metric]["mean"] for result in results] for metric in METRICS]
+        systems = [  # checkpoints of one experiment are named after their folders, too
+            next(values for key, values in result["systems"].items() if key.split("/")[-1] == name)
+            for result in results
+        ]
+        columns = [[system[metric]["mean"] for system in systems] for metric in METRICS]
         cells = [f"{', '.join(f'{v:.2f}' for v in values)}: {statistics.mean(values):.2f}" for values in columns]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(f"\ncolorfulness of the truth: {results[0]['truth']['colorfulness']['mean']:.2f}")
