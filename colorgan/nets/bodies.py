@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from colorgan.errors import UserError
+from colorgan.nets import efficientnet_lite
 from colorgan.nets.published import EXTRA, PACKAGES, read_package
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,8 @@ def make_encoder(name: str, pretrained: bool, weights: str | None = None) -> nn.
         ValueError: timm has no network of this name, or none that takes pictures of any size and gives maps of theirs.
         UserError: see `make_body`.
     """
+    if name == efficientnet_lite.NAME and not pretrained and not weights:
+        return efficientnet_lite.EfficientNetLite0()
     import timm
 
     cfg = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
