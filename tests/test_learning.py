@@ -26,7 +26,7 @@ RATES = {  # experiment: its overrides, with a learning rate for so few steps
     "iizuka2016": ["optim.optimizer=adam", "optim.lr=1e-3", "net.global_size=64", "net.classes=5"],
     "vgg19-fusion": ["optim.lr=3e-4"],
     "koalarization": ["optim.lr=1e-3", "net.body=resnet10t", "net.body_size=64"],
-    "gan-fast": ["system.color_first=0", "discriminator.body=resnet10t"],
+    "gan-fast": ["system.color_first=0", "discriminator.body=resnet10t", "optim.encoder_lr=1"],
 }
 
 
