@@ -1,10 +1,9 @@
 """Color conversions between sRGB and CIE Lab (D65), in full float32 on every device, also under autocast and TF32.
 
-All color conversions of the package are here. They consist of elementwise arithmetic with Python numbers: a matrix
-product would be rounded to TF32 in training on CUDA, and constant tensors would have to be copied to the device.
+All color conversions of the package are here, but for those of 8-bit pixels by table (`color_bytes`). They consist of
+elementwise arithmetic with Python numbers: a matrix product would be rounded to TF32 in training on CUDA, and constant
+tensors would have to be copied to the device.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -26,7 +25,8 @@ RGB_TO_RELATIVE_XYZ = tuple(tuple(x / white for x in row) for row, white in zip(
 RELATIVE_XYZ_TO_RGB = tuple(tuple(x * white for x, white in zip(row, WHITE_XYZ, strict=True)) for row in XYZ_TO_RGB)
 LUMINANCE = RGB_TO_XYZ[1]  # Y of linear sRGB
 
-PIXELS_PER_STRIP = 2**15  # that `by_rows` converts at a time
+Channels = tuple[Tensor, Tensor, Tensor]  # of one shape
+
 CHROMA_BISECTIONS = 10  # find the scale of chroma in [0, 1] to 1/1024
 OFFSET_BISECTIONS = 16  # find the offset of R, G and B in [-1, 1] to 1/32768
 # Values of sRGB up to 0.001 outside [0, 1] are due to rounding and count as in gamut. The same bounds of linear sRGB:
@@ -43,7 +43,7 @@ def split(rgb: Tensor) -> tuple[Tensor, Tensor]:
         L (B, 1, H, W) in [0, 100] and ab (B, 2, H, W) in Lab units, about [-110, 110], both float32.
     """
     with torch.autocast(rgb.device.type, enabled=False):
-        lab = _linear_to_lab(_to_linear(rgb.float()))
+        lab = _linear_to_lab(to_linear(rgb.float()))
     return lab[:, :1], lab[:, 1:]
 
 
@@ -61,9 +61,9 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
         (B, 3, H, W) sRGB in [0, 1], float32. Its lightness differs from `L` by at most 0.5.
     """
     with torch.autocast(L.device.type, enabled=False):
-        lab = torch.cat([L, ab], dim=1).float()
-        into_gamut = _into_gamut_sparse if lab.device.type == "cpu" else _into_gamut_dense
-        return _to_srgb(into_gamut(lab)).clamp(0, 1)
+        into_gamut = _into_gamut_sparse if L.device.type == "cpu" else _into_gamut_dense
+        linear = into_gamut(*torch.cat([L, ab], dim=1).float().unbind(dim=1))
+        return to_srgb(torch.stack(linear, dim=1)).clamp(0, 1)
 
 
 def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
@@ -80,27 +80,8 @@ def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
         (B, 3, H, W) sRGB, float32, unbounded.
     """
     with torch.autocast(L.device.type, enabled=False):
-        return _to_srgb(_lab_to_linear(torch.cat([L, ab], dim=1).float()))
-
-
-def by_rows(convert: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
-    """Apply a pixelwise conversion in strips of a few rows, which bounds the memory.
-
-    Args:
-        convert: maps tensors (1, C, h, W) to one tensor (1, C', h, W), each pixel on its own.
-        pictures: (1, C, H, W) each, the arguments of `convert`.
-
-    Returns:
-        (1, C', H, W), the result of `convert(*pictures)`.
-    """
-    height, width = pictures[0].shape[-2:]
-    rows = max(1, PIXELS_PER_STRIP // width)
-    for top in range(0, height, rows):
-        strip = convert(*(picture[:, :, top : top + rows] for picture in pictures))
-        if top == 0:
-            converted = strip.new_empty(1, strip.shape[1], height, width)
-        converted[:, :, top : top + rows] = strip
-    return converted
+        linear = lab_to_linear(*torch.cat([L, ab], dim=1).float().unbind(dim=1))
+        return to_srgb(torch.stack(linear, dim=1))
 
 
 def to_hue_chroma(L: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,9 +120,9 @@ def from_hue_chroma(L: Tensor, hue: Tensor, chroma: Tensor) -> Tensor:
         offset = -torch.ones_like(hue)
         for i in range(OFFSET_BISECTIONS):
             middle = offset + 0.5**i
-            too_dark = _weighted_sum(LUMINANCE, _to_linear(rgb + middle)).unsqueeze(1) < luminance
+            too_dark = _weighted_sum(LUMINANCE, *to_linear(rgb + middle).split(1, dim=1)) < luminance
             offset = torch.where(too_dark, middle, offset)
-        return _linear_to_lab(_to_linear(rgb + offset + 0.5**OFFSET_BISECTIONS))[:, 1:]
+        return _linear_to_lab(to_linear(rgb + offset + 0.5**OFFSET_BISECTIONS))[:, 1:]
 
 
 def in_gamut_bins() -> Tensor:
@@ -166,84 +147,108 @@ def in_gamut_bins() -> Tensor:
     return torch.from_numpy(grid[inside]).float()
 
 
-def _into_gamut_sparse(lab: Tensor) -> Tensor:
-    """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with work only for the pixels out of gamut.
+def chroma_in_gamut(L: Tensor, a: Tensor, b: Tensor, bisections: int) -> Tensor:
+    """Find the largest factor in [0, 1] of the chroma of colors out of gamut that brings them into it.
+
+    Args:
+        L: any shape, in [0, 100].
+        a: the same shape, in Lab units.
+        b: the same shape, in Lab units.
+        bisections: number of bits of the result, which is rounded down.
+    """
+    y, *offsets = _roots(L, a, b)
+    offsets, luminance, scale = torch.stack(offsets), _to_light(y), torch.zeros_like(L)
+    for i in range(1, bisections + 1):
+        middle = scale + 0.5**i
+        inside = in_gamut(_roots_to_linear(torch.addcmul(y, offsets, middle), luminance))
+        scale = torch.where(inside, middle, scale)
+    return scale
+
+
+def lab_to_linear(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+    """Map Lab, three tensors of one shape, to linear sRGB, which leaves [0, 1] where a color is out of gamut."""
+    y, *offsets = _roots(L, a, b)
+    return _roots_to_linear(torch.stack(offsets) + y, _to_light(y))
+
+
+def in_gamut(linear: Channels) -> Tensor:
+    """Return which colors of linear sRGB are in gamut, bool."""
+    r, g, b = linear  # in pairs, as `amin` over channels takes a CPU ten times as long
+    low, high = torch.minimum(torch.minimum(r, g), b), torch.maximum(torch.maximum(r, g), b)
+    return (low >= GAMUT[0]) & (high <= GAMUT[1])
+
+
+def _into_gamut_sparse(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+    """Map Lab to linear sRGB in gamut, with work only for the pixels out of gamut.
 
     How many these are is only known where the values are, so that another device would have to be waited for.
     """
-    linear = _lab_to_linear(lab)
-    outside = ~_in_gamut(linear).squeeze(1)  # (B, H, W)
-    if outside.any():
-        pixels = lab.movedim(1, -1)[outside].T[:, :, None]  # (3, N, 1)
-        linear.movedim(1, -1)[outside] = _reduce_chroma(pixels).squeeze(2).T
+    linear = lab_to_linear(L, a, b)
+    outside = (~in_gamut(linear)).nonzero(as_tuple=True)
+    if len(outside[0]):
+        for channel, reduced in zip(linear, _reduce_chroma(L[outside], a[outside], b[outside]), strict=True):
+            channel[outside] = reduced
     return linear
 
 
-def _into_gamut_dense(lab: Tensor) -> Tensor:
-    """Map Lab (B, 3, H, W) to linear sRGB (B, 3, H, W) in gamut, with the same operations for any values."""
-    linear = _lab_to_linear(lab)
-    return torch.where(_in_gamut(linear), linear, _reduce_chroma(lab))
+def _into_gamut_dense(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+    """Map Lab to linear sRGB in gamut, with the same operations for any values."""
+    linear = lab_to_linear(L, a, b)
+    inside = in_gamut(linear)
+    return tuple(torch.where(inside, *both) for both in zip(linear, _reduce_chroma(L, a, b), strict=True))
 
 
-def _reduce_chroma(lab: Tensor) -> Tensor:
-    """Map Lab (..., 3, H, W) to linear sRGB with the chroma scaled to the largest in-gamut value, by bisection."""
+def _reduce_chroma(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+    """Map Lab to linear sRGB with the chroma scaled to the largest in-gamut value."""
     with torch.no_grad():
-        scale = torch.zeros_like(lab.narrow(-3, 0, 1))
-        for i in range(1, CHROMA_BISECTIONS + 1):
-            middle = scale + 0.5**i
-            scale = torch.where(_in_gamut(_lab_to_linear(_scale_chroma(lab, middle))), middle, scale)
-    return _lab_to_linear(_scale_chroma(lab, scale))
-
-
-def _scale_chroma(lab: Tensor, scale: Tensor) -> Tensor:
-    """Multiply the chroma of Lab (..., 3, H, W) by `scale` (..., 1, H, W)."""
-    return torch.cat([lab.narrow(-3, 0, 1), lab.narrow(-3, 1, 2) * scale], dim=-3)
-
-
-def _in_gamut(linear: Tensor) -> Tensor:
-    """Return which colors of linear sRGB (..., 3, H, W) are in gamut, bool (..., 1, H, W)."""
-    low, high = GAMUT
-    return (linear.amin(-3, keepdim=True) >= low) & (linear.amax(-3, keepdim=True) <= high)
+        scale = chroma_in_gamut(L, a, b, CHROMA_BISECTIONS)
+    return lab_to_linear(L, a * scale, b * scale)
 
 
 def _linear_to_lab(linear: Tensor) -> Tensor:
     """Map linear sRGB (..., 3, H, W), which may lie outside [0, 1], to Lab (..., 3, H, W)."""
-    x, y, z = _from_light(_apply_matrix(RGB_TO_RELATIVE_XYZ, linear)).unbind(dim=-3)
+    x, y, z = from_light(_apply_matrix(RGB_TO_RELATIVE_XYZ, linear)).unbind(dim=-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
 
-def _lab_to_linear(lab: Tensor) -> Tensor:
-    """Map Lab (..., 3, H, W) to linear sRGB (..., 3, H, W), which leaves [0, 1] where a color is out of gamut."""
-    L, a, b = lab.unbind(dim=-3)
-    y = (L + 16) / 116
-    roots = torch.stack([a / 500 + y, y, (y - b / 200).clamp(min=0)], dim=-3)
-    return _apply_matrix(RELATIVE_XYZ_TO_RGB, _to_light(roots))
+def _roots(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+    """Return the cube root of relative Y, and by how much those of X and of Z differ from it."""
+    return (L + 16) / 116, a / 500, b / -200
+
+
+def _roots_to_linear(roots: Tensor, y: Tensor) -> Channels:
+    """Map XYZ to linear sRGB, given the cube roots (2, ...) of relative X and Z, and relative Y."""
+    x_root, z_root = roots
+    z_root = z_root.clamp(min=0)
+    x, z = _to_light(torch.stack([x_root, z_root]))
+    return tuple(_weighted_sum(row, x, y, z) for row in RELATIVE_XYZ_TO_RGB)
 
 
 # Each of these curves is a line below a threshold and a power above it. Where the two meet, the curve is the sum of
 # both, each clamped to its side, which takes half the time of `torch.where` on a CPU.
 
 
-def _to_linear(rgb: Tensor) -> Tensor:
+def to_linear(rgb: Tensor) -> Tensor:
     """Map sRGB to linear sRGB (IEC 61966-2-1)."""
     return ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4 + (rgb.clamp(max=0.04045) - 0.04045) / 12.92
 
 
-def _to_srgb(linear: Tensor) -> Tensor:
-    """Map linear sRGB to sRGB, the inverse of `_to_linear`."""
+def to_srgb(linear: Tensor) -> Tensor:
+    """Map linear sRGB to sRGB, the inverse of `to_linear`."""
     power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return power + 12.92 * (linear.clamp(max=0.0031308) - 0.0031308)
 
 
-def _from_light(xyz: Tensor) -> Tensor:
+def from_light(xyz: Tensor) -> Tensor:
     """Map relative XYZ to the cube roots of which Lab consists."""
     # these rounded constants leave a gap of 3e-7 at the threshold, 2e-4 of a
     return torch.where(xyz > 0.008856, xyz.clamp(min=0.008856) ** (1 / 3), 7.787 * xyz + 4 / 29)
 
 
 def _to_light(roots: Tensor) -> Tensor:
-    """Map the cube roots of which Lab consists to relative XYZ, the inverse of `_from_light`."""
-    return roots.clamp(min=0.2068966) ** 3 + (roots.clamp(max=0.2068966) - 0.2068966) / 7.787
+    """Map the cube roots of which Lab consists to relative XYZ, the inverse of `from_light`."""
+    line = roots.clamp(max=0.2068966) - 0.2068966
+    return torch.add(roots.clamp(min=0.2068966) ** 3, line, alpha=1 / 7.787)
 
 
 def _rgb_to_hue(rgb: Tensor, chroma: Tensor) -> Tensor:
@@ -261,10 +266,9 @@ def _hue_to_rgb(hue: Tensor) -> Tensor:
 
 def _apply_matrix(matrix: tuple[tuple[float, ...], ...], colors: Tensor) -> Tensor:
     """Multiply the channels of (..., 3, H, W) by a 3x3 matrix."""
-    return torch.stack([_weighted_sum(row, colors) for row in matrix], dim=-3)
+    return torch.stack([_weighted_sum(row, *colors.unbind(dim=-3)) for row in matrix], dim=-3)
 
 
-def _weighted_sum(weights: tuple[float, ...], colors: Tensor) -> Tensor:
-    """Return the sum (..., H, W) of the channels of (..., 3, H, W), each times its weight."""
-    x, y, z = colors.unbind(dim=-3)
+def _weighted_sum(weights: tuple[float, ...], x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Return the sum of three channels, each times its weight."""
     return (weights[0] * x).add_(y, alpha=weights[1]).add_(z, alpha=weights[2])

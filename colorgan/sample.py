@@ -14,8 +14,6 @@ from colorgan.errors import UserError
 from colorgan.imaging.formats import SUFFIXES
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from colorgan.colorizer.colorizer import Colorizer
     from colorgan.colorizer.hints import Hint
     from colorgan.imaging.outputs import Job, Plan
@@ -46,6 +44,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--batch-size", type=positive_int, default=8, help="number of photographs per batch (%(default)s)"
     )
+    parser.add_argument("--jobs", type=positive_int, metavar="N", help="number of threads (one per core)")
     formats = [suffix.removeprefix(".") for suffix in SUFFIXES]
     parser.add_argument("--format", choices=formats, type=str.lower, help="format of the outputs (that of the input)")
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs, but never an input")
@@ -135,16 +134,15 @@ def suggest_hints(model: "Colorizer", plan: "Plan", hints: "HintsByFile", count:
         hints: that are known; they are printed, too.
         count: of the places in each photograph.
     """
-    import torch
-
     from colorgan.colorizer.hints import as_entry
     from colorgan.colorizer.suggesting import suggest
     from colorgan.imaging import images
+    from colorgan.imaging.arrays import to_tensor
 
     failures, found = list(plan.refused), {}
     for file in plan.sources:
         try:
-            picture = torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)
+            picture = to_tensor(images.read(file).levels)
         except UserError as error:
             failures.append(str(error))
             continue
@@ -166,16 +164,17 @@ def color_samples(
     Yields:
         None for each colored file, else the error.
     """
-    from colorgan.colorizer.files import color_files
+    import torch
 
-    def paint(pictures: list["Tensor"], files: list[Path]) -> list["Tensor"]:
-        options = {"size": args.size, "upsample": args.upsample, "saturation": args.saturation}
-        return model.paint(pictures, **options, hints=[hints.get(file, []) for file in files])
+    from colorgan.colorizer.files import Options, color_files
 
+    if args.jobs:
+        torch.set_num_threads(args.jobs)
+    options = Options(args.size, args.upsample, args.saturation, args.batch_size, torch.get_num_threads())
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:
             choose_decoding(model, args.decode, args.seed + sample)
-        yield from color_files(paint, list(group), args.batch_size)
+        yield from color_files(model, list(group), hints, options)
 
 
 if __name__ == "__main__":

@@ -86,11 +86,18 @@ def test_size_and_batch_size_reach_the_model(run, model, tmp_path):
     for i in range(5):
         photo(tmp_path / f"in/{i}.png")
     run("--size", 64, "--batch-size", 2, "in")
-    assert (model.sizes, model.batches) == ([64] * 3, [2, 2, 1])
+    assert (model.sizes, model.batches) == ([64] * 5, [2, 2, 1])
+
+
+def test_photographs_of_one_shape_are_predicted_together(run, model, tmp_path):
+    for i in range(6):
+        photo(tmp_path / f"in/{i}.png", size=((20, 10), (10, 20))[i % 2])
+    run("--batch-size", 3, "in")
+    assert model.batches == [3, 3]
 
 
 def test_big_photographs_are_not_held_together(run, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "BATCH_VALUES", 3 * 20 * 10)
+    monkeypatch.setattr(files, "WAITING_BYTES", 20 * 10)
     for i in range(5):
         photo(tmp_path / f"in/{i}.png")
     run("in")
@@ -120,16 +127,17 @@ def test_a_broken_file_costs_itself_alone(run, tmp_path, capsys):
 
 
 def test_a_batch_that_fails_is_tried_one_by_one(run, model, tmp_path, capsys):
-    def paint(pictures, **options):
-        if len(pictures) > 1 or pictures[0].mean() > 0.5:
+    def predict_colors(lightness, hints=None):
+        if len(lightness) > 1 or lightness[0].numel() > 200:
             raise RuntimeError("out of memory\nwith many details")
-        return pictures
+        return [None]
 
-    model.paint = paint
+    model.predict_colors = predict_colors
     photo(tmp_path / "in/a.png")
-    photo(tmp_path / "in/big.png", level=200)
+    photo(tmp_path / "in/b.png")
+    photo(tmp_path / "in/big.png", size=(40, 20))
     assert run("in") == 1
-    assert outputs(tmp_path / "colorized") == ["a.png"]
+    assert outputs(tmp_path / "colorized") == ["a.png", "b.png"]
     assert capsys.readouterr().err.splitlines() == ["colorized/big.png: not written, the model failed: out of memory"]
 
 
@@ -201,17 +209,17 @@ def test_an_absent_device_is_one_line_and_2(run, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words, option",
+    "words, options",
     [
-        ([], {"upsample": "guided", "saturation": 1.0}),
-        (["--upsample", "bilinear"], {"upsample": "bilinear", "saturation": 1.0}),
-        (["--saturation", "1.3"], {"upsample": "guided", "saturation": 1.3}),
+        ([], ("guided", 1.0)),
+        (["--upsample", "bilinear"], ("bilinear", 1.0)),
+        (["--saturation", "1.3"], ("guided", 1.3)),
     ],
 )
-def test_how_color_is_laid_on_is_the_models_to_know(run, model, tmp_path, words, option):
+def test_how_color_is_laid_on_is_the_models_to_know(run, model, tmp_path, words, options):
     photo(tmp_path / "a.png")
     assert run(*words, "a.png") == 0
-    assert model.options == [{**option, "hints": [[]]}]
+    assert model.options == [options]
 
 
 @pytest.mark.parametrize("wrong", ["-1", "much", "nan", "inf"])

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.codecs.base import Codec
-from colorgan.color import by_rows, join, split
+from colorgan.colorizer import painting
 from colorgan.colorizer.hints import Hint, rasterize
-from colorgan.colorizer.upsampling import UPSAMPLERS, Upsampler
+from colorgan.colorizer.painting import LowResolution
+from colorgan.colorizer.upsampling import Upsampling
 from colorgan.errors import UserError
 from colorgan.imaging.arrays import Pictures, unpack
 from colorgan.nets.base import EmbeddingNet, HintedNet, Net
@@ -76,54 +77,85 @@ class Colorizer(nn.Module):
         if not (isinstance(self.net, HintedNet) and self.net.takes_hints):
             raise UserError("this model takes no hints: train one with net=encoder_unet net.hints=true")
 
+    def shrink(self, picture: Tensor, size: int | None = None) -> Tensor:
+        """Return the lightness of a picture at the size at which its color is predicted.
+
+        Args:
+            picture: as in `paint`.
+            size: as in `paint`.
+
+        Returns:
+            L (1, 1, h, w) in [0, 100], on the device of the model.
+        """
+        shape = prediction_shape(picture.shape[-2:], size or self.size)
+        return painting.shrink(picture, shape, next(self.parameters()).device)
+
     @torch.inference_mode()
+    def predict_colors(self, lightness: list[Tensor], hints: list[Tensor] | None = None) -> list[LowResolution]:
+        """Predict the color of pictures of one shape.
+
+        Args:
+            lightness: (1, 1, h, w) in [0, 100] each, as from `shrink`.
+            hints: (1, 3, h, w) each, as from `rasterize`; None: no hints.
+
+        Returns:
+            the color of each, at the size of the output of the net.
+        """
+        L = torch.cat(lightness)
+        given = None if hints is None else torch.cat(hints).to(L.device)
+        ab = self.predict(Conditions(L, hints=given))
+        guide = F.interpolate(L, ab.shape[-2:], mode="area")
+        return [LowResolution(ab[i, None], guide[i, None]) for i in range(len(L))]
+
+    def fill(self, picture: Tensor, color: LowResolution, upsample: Upsampling, saturation: float) -> Tensor:
+        """Bring the predicted color of a picture to its size; see `painting.paint`."""
+        return painting.paint(picture, color, upsample, saturation)
+
     def paint(
         self,
         pictures: list[Tensor],
         size: int | None = None,
-        upsample: Upsampler = "guided",
+        upsample: Upsampling = "guided",
         saturation: float = 1.0,
         hints: Sequence[Sequence[Hint]] | None = None,
     ) -> list[Tensor]:
         """Color pictures of any sizes; each keeps its own lightness at its own size.
 
         Args:
-            pictures: (3, H, W) each, sRGB in [0, 1]; only their lightness is used.
+            pictures: gray (1, H, W) or sRGB (3, H, W) each, of which only the lightness is used: uint8 or floats in
+                [0, 1], or gray of uint16.
             size: short side in pixels at which color is predicted; default: `self.size`.
             upsample: how color is brought to the size of the picture; `guided` keeps it within edges.
             saturation: factor of the chroma; colors outside sRGB are reduced to its boundary.
             hints: of each picture; none by default.
 
         Returns:
-            (3, H, W) each, sRGB in [0, 1], on the CPU.
+            sRGB (3, H, W) each, on the CPU: uint8, or floats in [0, 1] of pictures of floats.
 
         Raises:
-            UserError: there are hints, and the net takes none; a hint is outside of its picture.
+            UserError: there are hints, and the net takes none; a hint is outside of its picture; the predicted color
+                is NaN or infinite.
         """
         hinted = hints is not None and any(hints)
         if hinted:
             self.require_hints()
-        device = next(self.parameters()).device
-        lightness = [by_rows(lambda rgb: split(rgb)[0], picture[None].to(device)) for picture in pictures]
+        small = [self.shrink(picture, size) for picture in pictures]
         groups = defaultdict(list)  # pictures that have one shape at the predicted size form a batch
-        for i, L in enumerate(lightness):
-            groups[prediction_shape(L.shape[-2:], size or self.size)].append(i)
+        for i, L in enumerate(small):
+            groups[L.shape].append(i)
         painted: dict[int, Tensor] = {}
         for shape, members in groups.items():
-            small = torch.cat([F.interpolate(lightness[i], shape, mode="bilinear", antialias=True) for i in members])
-            given = [rasterize(hints[i], lightness[i].shape[-2:], shape) for i in members] if hinted else None
-            predicted = self.predict(Conditions(small, hints=torch.cat(given).to(device) if given else None))
-            guide = F.interpolate(small, predicted.shape[-2:], mode="area")  # L at the size of the predicted color
-            for k, i in enumerate(members):
-                ab = UPSAMPLERS[upsample](predicted[k, None], guide[k, None], lightness[i])
-                painted[i] = by_rows(lambda L, ab: join(L, saturation * ab), lightness[i], ab)[0].cpu()
+            given = [rasterize(hints[i], pictures[i].shape[-2:], shape[-2:]) for i in members] if hinted else None
+            colors = self.predict_colors([small[i] for i in members], given)
+            for i, color in zip(members, colors, strict=True):
+                painted[i] = self.fill(pictures[i], color, upsample, saturation)
         return [painted[i] for i in range(len(pictures))]
 
     def colorize(
         self,
         image: Pictures,
         size: int | None = None,
-        upsample: Upsampler = "guided",
+        upsample: Upsampling = "guided",
         saturation: float = 1.0,
         hints: Sequence[Hint] | Sequence[Sequence[Hint]] | None = None,
     ) -> Pictures:

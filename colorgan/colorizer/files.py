@@ -1,85 +1,152 @@
-"""Color photograph files: decode ahead, color in batches, and let no broken file stop the others."""
+"""Color photograph files: read ahead, predict in batches, paint and write, and let no broken file stop the others."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from colorgan.colorizer.colorizer import Colorizer
+from colorgan.colorizer.hints import Hint, rasterize
+from colorgan.colorizer.painting import LowResolution
+from colorgan.colorizer.upsampling import Upsampling
 from colorgan.errors import UserError
 from colorgan.imaging import images
+from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.decoding import pillow_settings
 from colorgan.imaging.images import Photograph
 from colorgan.imaging.outputs import Job
 
-READERS = 3  # threads that read and write; as many photographs are decoded ahead
-BATCH_VALUES = 3 * 2**24  # values at which a batch is full, however few photographs they are: bounds the memory
-
-Paint = Callable[[list[Tensor], list[Path]], list[Tensor]]
+WAITING_BYTES = 2**27  # of photographs that wait for others of their shape, or to be written: bounds the memory
 
 
-def color_files(paint: Paint, jobs: list[Job], batch_size: int) -> Iterator[UserError | None]:
+@dataclass
+class Options:
+    """How photographs are colored; see `Colorizer.paint`."""
+
+    size: int | None = None
+    upsample: Upsampling = "guided"
+    saturation: float = 1.0
+    batch_size: int = 8  # photographs whose color is predicted at a time
+    threads: int = 1  # that read, paint and write
+
+
+@dataclass
+class Item:
+    """A photograph on its way."""
+
+    job: Job
+    photograph: Photograph
+    lightness: Tensor  # (1, 1, h, w), at the size at which color is predicted
+    hints: Tensor | None  # (1, 3, h, w)
+
+
+Result = UserError | None  # what went wrong with a file
+
+
+def color_files(
+    model: Colorizer, jobs: Sequence[Job], hints: dict[Path, list[Hint]], options: Options
+) -> Iterator[Result]:
     """Color and write photographs; yield None or the error of each, not in the order of `jobs`.
 
+    Photographs of one shape are predicted together, in whatever order they come.
+
     Args:
-        paint: colors photographs, given their pixels (3, H, W) and their files.
+        model: colors them.
         jobs: which files become which.
-        batch_size: photographs at a time, at most.
+        hints: of the photographs that have any.
+        options: how they are colored.
     """
-    batch: list[tuple[Job, Photograph]] = []
-    with pillow_settings(), ThreadPoolExecutor(READERS) as pool:
-        for job, future in _read_ahead(pool, jobs):
+    waiting: dict[tuple[int, ...], list[Item]] = defaultdict(list)
+    writing: deque[tuple[int, Future[Result]]] = deque()  # bytes held, and what will come of it
+    with pillow_settings(), ThreadPoolExecutor(options.threads) as pool:
+
+        def predict(shape: tuple[int, ...]) -> None:
+            items = waiting.pop(shape)
+            for item, color in zip(items, _predict(model, items), strict=True):
+                future = pool.submit(_finish, model, item, color, options)
+                writing.append((item.photograph.levels.nbytes, future))
+
+        for future in _read_ahead(pool, model, jobs, hints, options):
             try:
-                batch.append((job, future.result()))
+                item = future.result()
             except UserError as error:
                 yield error
-            if len(batch) == batch_size or sum(photograph.rgb.size for _, photograph in batch) > BATCH_VALUES:
-                yield from _color_batch(pool, paint, batch)
-                batch.clear()
-        yield from _color_batch(pool, paint, batch)
+                continue
+            shape = tuple(item.lightness.shape)
+            waiting[shape].append(item)
+            if len(waiting[shape]) == options.batch_size:
+                predict(shape)
+            while sum(item.photograph.levels.nbytes for items in waiting.values() for item in items) > WAITING_BYTES:
+                predict(max(waiting, key=lambda shape: len(waiting[shape])))
+            while len(writing) > 2 * options.batch_size or sum(held for held, _ in writing) > WAITING_BYTES:
+                yield writing.popleft()[1].result()
+        for shape in list(waiting):
+            predict(shape)
+        for _, future in writing:
+            yield future.result()
 
 
-def _read_ahead(pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Job, Future]]:
-    """Yield each job and its future photograph, while the next READERS are being decoded."""
-    ahead: deque[tuple[Job, Future]] = deque()
+def _read_ahead(
+    pool: ThreadPoolExecutor,
+    model: Colorizer,
+    jobs: Sequence[Job],
+    hints: dict[Path, list[Hint]],
+    options: Options,
+) -> Iterator[Future[Item]]:
+    """Yield what will come of each job, while the next ones are being read."""
+    ahead: deque[Future[Item]] = deque()
     for job in jobs:
-        ahead.append((job, pool.submit(images.read, job.source)))
-        if len(ahead) > READERS:
+        ahead.append(pool.submit(_read, model, job, hints.get(job.source, []), options.size))
+        if len(ahead) > options.threads:
             yield ahead.popleft()
-    while ahead:
-        yield ahead.popleft()
+    yield from ahead
 
 
-def _color_batch(
-    pool: ThreadPoolExecutor, paint: Paint, batch: list[tuple[Job, Photograph]]
-) -> Iterator[UserError | None]:
-    jobs, photographs = [job for job, _ in batch], [photograph for _, photograph in batch]
-    pictures = [torch.from_numpy(photograph.rgb).permute(2, 0, 1) for photograph in photographs]
-    painted = _paint_all(paint, pictures, [job.source for job in jobs])
-    return pool.map(_write, [job.target for job in jobs], photographs, painted)
-
-
-def _paint_all(paint: Paint, pictures: list[Tensor], files: list[Path]) -> list[Tensor | Exception]:
-    """Color pictures; where a batch fails (of memory, mostly), try each picture alone."""
+def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> Item:
+    photograph = images.read(job.source)
+    picture = to_tensor(photograph.levels)
+    lightness = model.shrink(picture, size)
     try:
-        return paint(pictures, files) if pictures else []
-    except (RuntimeError, MemoryError, UserError) as error:
-        if len(pictures) == 1:
+        given = rasterize(hints, picture.shape[-2:], lightness.shape[-2:]) if hints else None
+    except UserError as error:
+        raise UserError(f"{job.target}: not written: {error}") from None
+    return Item(job, photograph, lightness, given)
+
+
+def _predict(model: Colorizer, items: list[Item]) -> list[LowResolution | Exception]:
+    """Predict color; where a batch fails (of memory, mostly), try each photograph alone."""
+    try:
+        hints = None
+        if any(item.hints is not None for item in items):
+            hints = [_no_hints(item) if item.hints is None else item.hints for item in items]
+        return model.predict_colors([item.lightness for item in items], hints)
+    except (RuntimeError, MemoryError) as error:
+        if len(items) == 1:
             return [error]
-    return [_paint_all(paint, [picture], [file])[0] for picture, file in zip(pictures, files, strict=True)]
+    return [_predict(model, [item])[0] for item in items]
 
 
-def _write(target: Path, photograph: Photograph, colored: Tensor | Exception) -> UserError | None:
-    """Write one picture; return what went wrong, which is no reason to stop the others."""
-    if isinstance(colored, UserError):
-        return UserError(f"{target}: not written: {colored}")
-    if isinstance(colored, Exception):
-        reason = next(iter(str(colored).splitlines()), type(colored).__name__)
+def _no_hints(item: Item) -> Tensor:
+    return item.lightness.new_zeros(1, 3, *item.lightness.shape[-2:])
+
+
+def _finish(model: Colorizer, item: Item, color: LowResolution | Exception, options: Options) -> Result:
+    """Paint and write a photograph; return what went wrong, which is no reason to stop the others."""
+    target, photograph = item.job.target, item.photograph
+    try:
+        if isinstance(color, Exception):
+            raise color
+        painted = model.fill(to_tensor(photograph.levels), color, options.upsample, options.saturation)
+    except UserError as error:
+        return UserError(f"{target}: not written: {error}")
+    except (RuntimeError, MemoryError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         return UserError(f"{target}: not written, the model failed: {reason}")
     try:
-        images.write(target, colored.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
+        images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
     except UserError as error:
         return error
     return None

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import by_rows, join, split
-from colorgan.colorizer.colorizer import Colorizer, Conditions, prediction_shape
+from colorgan.color import join
+from colorgan.colorizer.colorizer import Colorizer, Conditions
 from colorgan.colorizer.hints import RADIUS, Hint, rasterize
 from colorgan.hints import paint_hints
 
@@ -23,7 +23,7 @@ def suggest(model: Colorizer, picture: Tensor, hints: list[Hint]) -> Hint:
 
     Args:
         model: with a `HintedNet`, and a codec that knows its uncertainty.
-        picture: (3, H, W), sRGB in [0, 1]; only its lightness is used.
+        picture: as `Colorizer.paint` takes it; only its lightness is used.
         hints: that are known.
 
     Returns:
@@ -33,11 +33,9 @@ def suggest(model: Colorizer, picture: Tensor, hints: list[Hint]) -> Hint:
         UserError: the model takes no hints, or does not know how sure it is; a hint is outside of the picture.
     """
     model.require_hints()
-    device = next(model.parameters()).device
     shape = picture.shape[-2:]
-    L = by_rows(lambda rgb: split(rgb)[0], picture[None].to(device))
-    L = F.interpolate(L, prediction_shape(shape, model.size), mode="bilinear", antialias=True)
-    known = rasterize(hints, shape, L.shape[-2:]).to(device)
+    L = model.shrink(picture)
+    known = rasterize(hints, shape, L.shape[-2:]).to(L.device)
     out = model.run_net(Conditions(L, hints=known))
     ab = F.interpolate(model.predict(Conditions(L), out), L.shape[-2:], mode="bilinear")
     places = _uncertain_places(F.interpolate(model.codec.uncertainty(out), L.shape[-2:], mode="bilinear"), known)

@@ -1,4 +1,4 @@
-"""Pictures in memory: PIL images, arrays and tensors, converted to lists of RGB tensors and back."""
+"""Pictures in memory: PIL images, arrays and tensors, converted to lists of tensors and back."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,17 @@ Repack = Callable[[list[Tensor]], Pictures]
 
 
 def unpack(pictures: Pictures) -> tuple[list[Tensor], Repack]:
-    """Convert pictures to a list of RGB tensors, and return the function that converts such a list back.
+    """Convert pictures to a list of tensors, and return the function that converts colored ones back.
 
     Args:
         pictures: A PIL image of any mode; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); or a tensor (H, W),
             (1, H, W), (3, H, W), (B, 1, H, W) or (B, 3, H, W). Values are uint8, uint16, or floats in [0, 1].
 
     Returns:
-        The pictures, float32 (3, H, W) in [0, 1]; and a function that converts a list of such pictures to the type,
-        dtype, layout and device of the input, with the input's alpha channel. Gray becomes three channels, and a PIL
-        image is returned upright.
+        The pictures (1, H, W) or (3, H, W): uint8 or uint16 as they were, but arrays and tensors of uint16 as float32
+        in [0, 1], as floats are. And a function that converts a list of colored pictures (3, H, W), uint8 where they
+        were PIL images or uint8, else floats, to the type, dtype, layout and device of the input, with the input's
+        alpha channel. A PIL image is returned upright and at 8 bits.
 
     Raises:
         UserError: If the type, shape, dtype or range is another, or if a PIL image cannot be decoded.
@@ -39,21 +40,26 @@ def unpack(pictures: Pictures) -> tuple[list[Tensor], Repack]:
     raise UserError(f"cannot color {type(pictures).__name__}: give a PIL image, a numpy array or a torch tensor")
 
 
+def to_tensor(levels: np.ndarray) -> Tensor:
+    """Return the pixels (H, W) or (H, W, C) of a picture as a tensor (C, H, W) that shares their memory."""
+    return torch.from_numpy(levels if levels.ndim == 3 else levels[..., None]).permute(2, 0, 1)
+
+
 def _unpack_image(image: Image.Image) -> tuple[list[Tensor], Repack]:
     try:
         with decoding.pillow_settings():
-            rgb, alpha = pixels.to_rgb_alpha(image)
+            levels, alpha = pixels.to_levels_alpha(image)
     except Exception as error:  # an image that is opened but not decoded yet fails in as many ways as a file
         name = getattr(image, "filename", "") or f"a PIL image {image.size}"
         raise UserError(f"cannot color {name}: {decoding.describe(error)}") from error
 
     def repack(colored: list[Tensor]) -> Image.Image:
-        result = Image.fromarray(pixels.to_bytes(colored[0].permute(1, 2, 0).cpu().numpy()))
+        result = Image.fromarray(colored[0].permute(1, 2, 0).numpy())
         if alpha is not None:
             result.putalpha(Image.fromarray(alpha))
         return result
 
-    return [torch.from_numpy(rgb).permute(2, 0, 1)], repack
+    return [to_tensor(levels)], repack
 
 
 def _unpack_array(array: np.ndarray) -> tuple[list[Tensor], Repack]:
@@ -61,29 +67,35 @@ def _unpack_array(array: np.ndarray) -> tuple[list[Tensor], Repack]:
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or not values.size:
         raise UserError(f"cannot color an array {array.shape}: give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
     full = _full_scale(array)
-    rgb = torch.from_numpy(values[..., :3].astype(np.float32) / full).permute(2, 0, 1)
+    colors = values[..., :3]
+    picture = to_tensor(np.array(colors) if full == 255 else (colors.astype(np.float32) / full).clip(0, 1))
 
     def repack(colored: list[Tensor]) -> np.ndarray:
-        rgb = colored[0].permute(1, 2, 0).cpu().numpy().clip(0, 1) * full
-        rgb = (rgb if full == 1 else rgb.round()).astype(array.dtype)
+        rgb = colored[0].permute(1, 2, 0).cpu().numpy()
+        if full != 255:
+            rgb = rgb.clip(0, 1) * full
+            rgb = (rgb if full == 1 else rgb.round()).astype(array.dtype)
         return np.concatenate([rgb, values[..., 3:]], axis=2)  # the alpha, if there is one
 
-    return [rgb.clamp(0, 1).expand(3, -1, -1)], repack
+    return [picture], repack
 
 
 def _unpack_tensor(tensor: Tensor) -> tuple[list[Tensor], Repack]:
-    batch = tensor[(None,) * max(0, 4 - tensor.ndim)]  # (B, 1 or 3, H, W)
+    batch = tensor[(None,) * max(0, 4 - tensor.ndim)].detach()  # (B, 1 or 3, H, W)
     if tensor.ndim not in (2, 3, 4) or batch.shape[1] not in (1, 3) or not batch.numel():
         raise UserError(f"cannot color a tensor {tuple(tensor.shape)}: give (H, W), ([B,] 1, H, W) or ([B,] 3, H, W)")
     full = _full_scale(tensor)
-    rgb = (batch.detach().float() / full).clamp(0, 1).expand(-1, 3, -1, -1)
+    pictures = batch if full == 255 else (batch.float() / full).clamp(0, 1)
 
     def repack(colored: list[Tensor]) -> Tensor:
-        rgb = torch.stack(colored).clamp(0, 1) * full
-        rgb = (rgb if full == 1 else rgb.round()).to(tensor.device, tensor.dtype)
+        rgb = torch.stack(colored)
+        if full != 255:
+            rgb = rgb.clamp(0, 1) * full
+            rgb = rgb if full == 1 else rgb.round()
+        rgb = rgb.to(tensor.device, tensor.dtype)
         return rgb if tensor.ndim == 4 else rgb[0]
 
-    return list(rgb), repack
+    return list(pictures), repack
 
 
 def _full_scale(values: np.ndarray | Tensor) -> int:

@@ -29,10 +29,16 @@ _WIDTH, _LENGTH = 256, 257  # TIFF tags
 class Photograph:
     """A photograph as it is meant to be seen: upright and in sRGB, with the alpha channel apart."""
 
-    rgb: np.ndarray  # float32 (H, W, 3) in [0, 1]
+    levels: np.ndarray  # gray (H, W), uint8 or uint16, or sRGB (H, W, 3), uint8
     alpha: np.ndarray | None = None  # uint8 (H, W)
     exif: bytes | None = None  # without the orientation, which is applied
     format: str = "PNG"  # of the file's contents, whatever its suffix: 'JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', ...
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The pixels as sRGB, float32 (H, W, 3) in [0, 1]."""
+        unit = pixels.to_unit(self.levels)
+        return unit if unit.ndim == 3 else np.repeat(unit[..., None], 3, axis=2)
 
 
 def read(path: str | Path) -> Photograph:
@@ -55,8 +61,8 @@ def read(path: str | Path) -> Photograph:
     """
     with opened(path) as image:
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG that carries further frames
-        rgb, alpha = pixels.to_rgb_alpha(image)
-        return Photograph(rgb, alpha, exif.copyable(image), kind)
+        levels, alpha = pixels.to_levels_alpha(image)
+        return Photograph(levels, alpha, exif.copyable(image), kind)
 
 
 def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, exif: bytes | None = None) -> None:
@@ -66,7 +72,7 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
 
     Args:
         path: Path that ends in one of SUFFIXES.
-        rgb: sRGB values in [0, 1], (H, W, 3).
+        rgb: sRGB values (H, W, 3), uint8, or floats in [0, 1].
         alpha: Opacity, uint8 (H, W). JPEG and BMP have no alpha channel: the picture is laid on white.
         exif: EXIF block, as in `Photograph`. Left out if it is too long for the format.
 
@@ -77,11 +83,12 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"{path}: unknown suffix; write to one of {' '.join(SUFFIXES)}")
-    if not np.isfinite(rgb).all():
+    if rgb.dtype != np.uint8 and not np.isfinite(rgb).all():
         raise UserError(f"{path}: not written, the picture holds NaN or infinite values")
     if alpha is not None and kind not in HOLDS_ALPHA:
+        rgb = rgb if rgb.dtype != np.uint8 else pixels.to_unit(rgb)
         rgb, alpha = 1 + (rgb - 1) * (alpha[..., None] / 255), None
-    image = Image.fromarray(pixels.to_bytes(rgb))
+    image = Image.fromarray(rgb if rgb.dtype == np.uint8 else pixels.to_bytes(rgb))
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
     options = _SAVE[kind] | ({"exif": exif} if exif and len(exif) < _EXIF_LIMIT else {})

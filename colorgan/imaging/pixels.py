@@ -24,21 +24,24 @@ _TURN = {
 }
 
 
-def to_rgb_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Convert an image of any mode to arrays, upright and in sRGB.
+def to_levels_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Convert an image of any mode to arrays, upright and in sRGB, without loss of depth.
 
     Args:
-        image: Image of any mode. Gray of more than 8 bits keeps its depth.
+        image: Image of any mode.
 
     Returns:
-        The colors, float32 (H, W, 3) in [0, 1], and the alpha channel, uint8 (H, W), or None.
+        The colors: gray uint8 (H, W), or uint16 (H, W) of an image of more than 8 bits, or sRGB uint8 (H, W, 3); and
+        the alpha channel, uint8 (H, W), or None.
     """
     image = upright(image)
     profile = image.info.get("icc_profile")
     if image.mode in _DEEP and not profile:
-        return np.repeat(_deep_to_unit(image)[..., None], 3, axis=2), None
+        return np.rint(65535 * _deep_to_unit(image)).astype(np.uint16), None
     colors, alpha = split_alpha(image)
-    return to_unit(np.asarray(to_srgb(colors, profile))), None if alpha is None else np.array(alpha)
+    if colors.mode != "L" or _transform_for(colors, profile):
+        colors = to_srgb(colors, profile)
+    return np.array(colors), None if alpha is None else np.array(alpha)
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -74,10 +77,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     Returns:
         The image in mode 'RGB'.
     """
-    mode, transform = _transform(profile) if profile else ("", None)
-    if transform and (mode == image.mode or (mode, image.mode) == ("RGB", "L")):
-        return ImageCms.applyTransform(image.convert(mode), transform)
-    return image.convert("RGB")
+    transform = _transform_for(image, profile)
+    return ImageCms.applyTransform(*transform) if transform else image.convert("RGB")
 
 
 def to_unit(values: np.ndarray) -> np.ndarray:
@@ -107,6 +108,14 @@ def _deep_to_unit(image: Image.Image) -> np.ndarray:
     values = np.asarray(image).astype(np.float32) / 65535
     white_is_zero = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0  # PIL itself heeds it at 8 bits only
     return 1 - values if white_is_zero else values
+
+
+def _transform_for(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, ImageCms.ImageCmsTransform] | None:
+    """Return an image in the mode that its profile is for, and the transform to sRGB; None where none is needed."""
+    mode, transform = _transform(profile) if profile else ("", None)
+    if transform and (mode == image.mode or (mode, image.mode) == ("RGB", "L")):
+        return image.convert(mode), transform
+    return None
 
 
 @lru_cache(maxsize=16)
