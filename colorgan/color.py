@@ -29,6 +29,7 @@ Channels = tuple[Tensor, Tensor, Tensor]  # of one shape
 
 CHROMA_BISECTIONS = 10  # find the scale of chroma in [0, 1] to 1/1024
 OFFSET_BISECTIONS = 16  # find the offset of R, G and B in [-1, 1] to 1/32768
+LINE_END, LINE_SLOPE = 0.2068966, 7.787  # the curve of Lab is a line below this cube root, of this slope
 # Values of sRGB up to 0.001 outside [0, 1] are due to rounding and count as in gamut. The same bounds of linear sRGB:
 GAMUT = (-0.001 / 12.92, ((1.001 + 0.055) / 1.055) ** 2.4)
 
@@ -80,7 +81,7 @@ def join_unbounded(L: Tensor, ab: Tensor) -> Tensor:
         (B, 3, H, W) sRGB, float32, unbounded.
     """
     with torch.autocast(L.device.type, enabled=False):
-        linear = lab_to_linear(*torch.cat([L, ab], dim=1).float().unbind(dim=1))
+        linear = _lab_to_linear(*torch.cat([L, ab], dim=1).float().unbind(dim=1))
         return to_srgb(torch.stack(linear, dim=1))
 
 
@@ -147,31 +148,13 @@ def in_gamut_bins() -> Tensor:
     return torch.from_numpy(grid[inside]).float()
 
 
-def chroma_in_gamut(L: Tensor, a: Tensor, b: Tensor, bisections: int) -> Tensor:
-    """Find the largest factor in [0, 1] of the chroma of colors out of gamut that brings them into it.
-
-    Args:
-        L: any shape, in [0, 100].
-        a: the same shape, in Lab units.
-        b: the same shape, in Lab units.
-        bisections: number of bits of the result, which is rounded down.
-    """
-    y, *offsets = _roots(L, a, b)
-    offsets, luminance, scale = torch.stack(offsets), _to_light(y), torch.zeros_like(L)
-    for i in range(1, bisections + 1):
-        middle = scale + 0.5**i
-        inside = in_gamut(_roots_to_linear(torch.addcmul(y, offsets, middle), luminance))
-        scale = torch.where(inside, middle, scale)
-    return scale
-
-
-def lab_to_linear(L: Tensor, a: Tensor, b: Tensor) -> Channels:
+def _lab_to_linear(L: Tensor, a: Tensor, b: Tensor) -> Channels:
     """Map Lab, three tensors of one shape, to linear sRGB, which leaves [0, 1] where a color is out of gamut."""
     y, *offsets = _roots(L, a, b)
     return _roots_to_linear(torch.stack(offsets) + y, _to_light(y))
 
 
-def in_gamut(linear: Channels) -> Tensor:
+def _in_gamut(linear: Channels) -> Tensor:
     """Return which colors of linear sRGB are in gamut, bool."""
     r, g, b = linear  # in pairs, as `amin` over channels takes a CPU ten times as long
     low, high = torch.minimum(torch.minimum(r, g), b), torch.maximum(torch.maximum(r, g), b)
@@ -183,8 +166,8 @@ def _into_gamut_sparse(L: Tensor, a: Tensor, b: Tensor) -> Channels:
 
     How many these are is only known where the values are, so that another device would have to be waited for.
     """
-    linear = lab_to_linear(L, a, b)
-    outside = (~in_gamut(linear)).nonzero(as_tuple=True)
+    linear = _lab_to_linear(L, a, b)
+    outside = (~_in_gamut(linear)).nonzero(as_tuple=True)
     if len(outside[0]):
         for channel, reduced in zip(linear, _reduce_chroma(L[outside], a[outside], b[outside]), strict=True):
             channel[outside] = reduced
@@ -193,21 +176,27 @@ def _into_gamut_sparse(L: Tensor, a: Tensor, b: Tensor) -> Channels:
 
 def _into_gamut_dense(L: Tensor, a: Tensor, b: Tensor) -> Channels:
     """Map Lab to linear sRGB in gamut, with the same operations for any values."""
-    linear = lab_to_linear(L, a, b)
-    inside = in_gamut(linear)
+    linear = _lab_to_linear(L, a, b)
+    inside = _in_gamut(linear)
     return tuple(torch.where(inside, *both) for both in zip(linear, _reduce_chroma(L, a, b), strict=True))
 
 
 def _reduce_chroma(L: Tensor, a: Tensor, b: Tensor) -> Channels:
-    """Map Lab to linear sRGB with the chroma scaled to the largest in-gamut value."""
+    """Map Lab to linear sRGB with the chroma scaled to the largest in-gamut value, by bisection."""
+    y, *offsets = _roots(L, a, b)
+    offsets, luminance = torch.stack(offsets), _to_light(y)
     with torch.no_grad():
-        scale = chroma_in_gamut(L, a, b, CHROMA_BISECTIONS)
-    return lab_to_linear(L, a * scale, b * scale)
+        scale = torch.zeros_like(L)
+        for i in range(1, CHROMA_BISECTIONS + 1):
+            middle = scale + 0.5**i
+            inside = _in_gamut(_roots_to_linear(torch.addcmul(y, offsets, middle), luminance))
+            scale = torch.where(inside, middle, scale)
+    return _roots_to_linear(torch.addcmul(y, offsets, scale), luminance)
 
 
 def _linear_to_lab(linear: Tensor) -> Tensor:
     """Map linear sRGB (..., 3, H, W), which may lie outside [0, 1], to Lab (..., 3, H, W)."""
-    x, y, z = from_light(_apply_matrix(RGB_TO_RELATIVE_XYZ, linear)).unbind(dim=-3)
+    x, y, z = _from_light(_apply_matrix(RGB_TO_RELATIVE_XYZ, linear)).unbind(dim=-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
 
@@ -239,16 +228,15 @@ def to_srgb(linear: Tensor) -> Tensor:
     return power + 12.92 * (linear.clamp(max=0.0031308) - 0.0031308)
 
 
-def from_light(xyz: Tensor) -> Tensor:
+def _from_light(xyz: Tensor) -> Tensor:
     """Map relative XYZ to the cube roots of which Lab consists."""
     # these rounded constants leave a gap of 3e-7 at the threshold, 2e-4 of a
     return torch.where(xyz > 0.008856, xyz.clamp(min=0.008856) ** (1 / 3), 7.787 * xyz + 4 / 29)
 
 
 def _to_light(roots: Tensor) -> Tensor:
-    """Map the cube roots of which Lab consists to relative XYZ, the inverse of `from_light`."""
-    line = roots.clamp(max=0.2068966) - 0.2068966
-    return torch.add(roots.clamp(min=0.2068966) ** 3, line, alpha=1 / 7.787)
+    """Map the cube roots of which Lab consists to relative XYZ, the inverse of `_from_light`."""
+    return torch.add(roots.clamp(min=LINE_END) ** 3, roots.clamp(max=LINE_END) - LINE_END, alpha=1 / LINE_SLOPE)
 
 
 def _rgb_to_hue(rgb: Tensor, chroma: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from colorgan import color
 from colorgan.codecs import CODECS
 from colorgan.codecs.histograms import Histograms
-from colorgan.colorizer.upsampling import Upsampler
+from colorgan.colorizer.upsampling import Upsampling
 from colorgan.discriminators import DISCRIMINATORS
 from colorgan.losses import ADVERSARIAL
 from colorgan.nets import NETS
@@ -145,7 +145,7 @@ def test_a_decoding(name, arguments, decoding):
     assert codec.loss(out, L, ab).is_cuda
 
 
-@pytest.mark.parametrize("upsample", get_args(Upsampler))
+@pytest.mark.parametrize("upsample", get_args(Upsampling))
 def test_an_upsampler(upsample):
     paint(system_on_cuda("net=resunet", "system=supervised"), size=16, upsample=upsample)
 

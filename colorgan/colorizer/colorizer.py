@@ -77,6 +77,7 @@ class Colorizer(nn.Module):
         if not (isinstance(self.net, HintedNet) and self.net.takes_hints):
             raise UserError("this model takes no hints: train one with net=encoder_unet net.hints=true")
 
+    @torch.inference_mode()
     def shrink(self, picture: Tensor, size: int | None = None) -> Tensor:
         """Return the lightness of a picture at the size at which its color is predicted.
 
@@ -88,7 +89,7 @@ class Colorizer(nn.Module):
             L (1, 1, h, w) in [0, 100], on the device of the model.
         """
         shape = prediction_shape(picture.shape[-2:], size or self.size)
-        return painting.shrink(picture, shape, next(self.parameters()).device)
+        return painting.shrink(picture.cpu(), shape).to(next(self.parameters()).device)
 
     @torch.inference_mode()
     def predict_colors(self, lightness: list[Tensor], hints: list[Tensor] | None = None) -> list[LowResolution]:
@@ -99,17 +100,17 @@ class Colorizer(nn.Module):
             hints: (1, 3, h, w) each, as from `rasterize`; None: no hints.
 
         Returns:
-            the color of each, at the size of the output of the net.
+            the color of each, at the size of the output of the net, on the CPU.
         """
         L = torch.cat(lightness)
         given = None if hints is None else torch.cat(hints).to(L.device)
         ab = self.predict(Conditions(L, hints=given))
         guide = F.interpolate(L, ab.shape[-2:], mode="area")
-        return [LowResolution(ab[i, None], guide[i, None]) for i in range(len(L))]
+        return [LowResolution(*color) for color in zip(ab.cpu().split(1), guide.cpu().split(1), strict=True)]
 
     def fill(self, picture: Tensor, color: LowResolution, upsample: Upsampling, saturation: float) -> Tensor:
         """Bring the predicted color of a picture to its size; see `painting.paint`."""
-        return painting.paint(picture, color, upsample, saturation)
+        return painting.paint(picture.cpu(), color, upsample, saturation)
 
     def paint(
         self,

@@ -1,4 +1,7 @@
-"""Color at the full size of a photograph, strip by strip, so that nothing but its pixels exists at that size."""
+"""Color at the full size of a photograph, strip by strip, so that nothing but its pixels exists at that size.
+
+This is work for the CPU, where the pixels come from and go to, whatever the device of the net.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +17,7 @@ from colorgan.color_bytes import join_bytes, lightness
 from colorgan.colorizer.upsampling import Upsampling, make_upsampler
 from colorgan.errors import UserError
 
-STRIP = 2**16  # pixels computed at a time on a CPU, so that intermediate values fit into its cache
-STRIP_ON_DEVICE = 2**21
+STRIP = 2**17  # pixels computed at a time, so that intermediate values fit into the cache of a CPU
 
 
 @dataclass
@@ -27,25 +29,24 @@ class LowResolution:
 
 
 @torch.inference_mode()
-def shrink(picture: Tensor, shape: tuple[int, int], device: torch.device) -> Tensor:
+def shrink(picture: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return the lightness of a picture at another size.
 
     Args:
         picture: (1, H, W) or (3, H, W), as `color_bytes.lightness` takes it.
         shape: h and w of the result; antialiased where they are smaller.
-        device: of the result, on which it is computed.
 
     Returns:
         L (1, 1, h, w) in [0, 100], float32.
     """
     height, width = picture.shape[-2:]
-    narrow = torch.empty(1, 1, height, shape[1], device=device)
+    narrow = torch.empty(1, 1, height, shape[1])
 
     def narrow_strip(first: int, last: int) -> None:
-        L = lightness(picture[:, first:last].to(device))[None, None]
+        L = lightness(picture[:, first:last])[None, None]
         narrow[:, :, first:last] = _resize(L, (last - first, shape[1]))
 
-    _in_threads(narrow_strip, height, width, device)
+    _in_threads(narrow_strip, height, width)
     return _resize(narrow, shape)
 
 
@@ -55,50 +56,50 @@ def paint(picture: Tensor, color: LowResolution, upsample: Upsampling, saturatio
 
     Args:
         picture: (1, H, W) or (3, H, W), as `color_bytes.lightness` takes it.
-        color: its predicted color, on the device that is to compute.
+        color: its predicted color.
         upsample: how color is brought to the size of the picture.
         saturation: factor of the chroma; colors outside sRGB are reduced to its boundary.
 
     Returns:
-        sRGB (3, H, W) on the CPU, a view of (H, W, 3): float in [0, 1] if the picture is float, else uint8.
+        sRGB (3, H, W), a view of (H, W, 3): float in [0, 1] if the picture is float, else uint8.
 
     Raises:
         UserError: the predicted color is NaN or infinite.
     """
-    device = color.ab.device
     if not color.ab.isfinite().all():
         raise UserError("the model predicts NaN or infinite values; take an epoch before its training diverged")
-    height, width = picture.shape[-2:]
-    upsampler = make_upsampler(upsample, saturation * color.ab, color.L, (height, width))
+    shape = picture.shape[-2:]
+    upsampler = make_upsampler(upsample, saturation * color.ab, color.L, shape)
     dtype = torch.float32 if picture.is_floating_point() else torch.uint8
-    painted = torch.empty(height, width, 3, dtype=dtype)
+    painted = torch.empty(*shape, 3, dtype=dtype)
 
     def paint_strip(first: int, last: int) -> None:
-        L = lightness(picture[:, first:last].to(device))
+        L = lightness(picture[:, first:last])
         ab = upsampler(L, first)
         if dtype == torch.uint8:
-            painted[first:last] = join_bytes(L, ab)
+            join_bytes(L, ab, painted[first:last])
         else:
             painted[first:last] = join(L[None, None], ab[None])[0].permute(1, 2, 0)
 
-    _in_threads(paint_strip, height, width, device)
+    _in_threads(paint_strip, *shape)
     return painted.permute(2, 0, 1)
 
 
-def _in_threads(work: Callable[[int, int], None], height: int, width: int, device: torch.device) -> None:
-    """Do the work of all strips, given the first row of each and the one after the last.
-
-    On a CPU this takes as many threads as torch uses.
-    """
-    rows = max(1, (STRIP if device.type == "cpu" else STRIP_ON_DEVICE) // width)
+def _in_threads(work: Callable[[int, int], None], height: int, width: int) -> None:
+    """Do the work of all strips, given their first row and the one after the last, in as many threads as torch uses."""
+    rows = max(1, STRIP // width)
     strips = [(first, min(first + rows, height)) for first in range(0, height, rows)]
-    work = torch.inference_mode()(work)  # each thread has its own mode
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    threads = torch.get_num_threads()
+
+    def in_full_precision(strip: tuple[int, int]) -> None:  # each thread has its own modes
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+            work(*strip)
+
     if threads == 1 or len(strips) == 1:
         for strip in strips:
-            work(*strip)
+            in_full_precision(strip)
         return
-    for _ in _pool(threads).map(lambda strip: work(*strip), strips):
+    for _ in _pool(threads).map(in_full_precision, strips):
         pass
 
 
