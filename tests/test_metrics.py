@@ -268,7 +268,7 @@ def test_a_bin_without_pixels_weighs_nothing():
 
 
 def test_the_bin_of_a_color_in_srgb_is_the_nearest_of_the_313_in_gamut():
-    levels = torch.linspace(0, 1, 18)  # the gray ones of 16 levels lie on no border either
+    levels = torch.linspace(0, 1, 18)
     ab = split(torch.cartesian_prod(levels, levels, levels).T.view(1, 3, 18, -1))[1]
     index = ab_bin(ab)
     centers = 10 * torch.stack([index // 23 - 11, index % 23 - 11], dim=1).float()
@@ -298,6 +298,11 @@ def test_the_histogram_of_colors_counts_all_pixels_in_bins_of_ten():
     ab = torch.tensor([[0.0, 0.0], [4.9, -4.9], [10.0, 0.0], [500.0, -500.0]]).T[None, :, None]
     counts = ab_histogram(ab).view(23, 23)
     assert (counts[11, 11], counts[12, 11], counts[22, 0], counts.sum()) == (2, 1, 1, 4)
+
+
+def test_colors_that_are_not_finite_are_counted_somewhere():
+    ab = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0]).view(1, 1, 2, 2).expand(1, 2, 2, 2)
+    assert ab_histogram(ab).sum() == 4
 
 
 @pytest.mark.parametrize(

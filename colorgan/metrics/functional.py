@@ -1,6 +1,6 @@
-"""The formulas of the metrics, one value per picture. Where torchmetrics or scikit-image has a metric, theirs is used.
+"""The formulas of the metrics, one value per picture, but for CIEDE2000, which has a file of its own.
 
-Those two are imported where they are called: training needs the other functions and does not wait for them.
+torchmetrics is imported where it is called: training needs the other functions and does not wait for it.
 """
 
 import math
@@ -37,7 +37,8 @@ def psnr(rgb: Tensor, truth: Tensor) -> Tensor:
 def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
     """Compute the structural similarity (Wang et al. 2004, section III), 11 x 11 Gaussian windows with sigma 1.5.
 
-    It is averaged over the windows that lie inside the picture, as the authors and scikit-image do.
+    It is averaged over the windows that lie inside the picture, as the authors and scikit-image do. That of
+    torchmetrics takes several times as long: it does not separate the Gaussian.
 
     Args:
         rgb: (B, 3, H, W) in [0, 1], with H and W at least 11.
@@ -178,8 +179,8 @@ def ab_bin(ab: Tensor) -> Tensor:
     Returns:
         (B, H, W), int64, in [0, 529).
     """
-    a, b = ((ab + MAX_BINNED_AB) / AB_BIN_WIDTH).floor().clamp(0, AB_BINS - 1).unbind(dim=1)
-    return (a * AB_BINS + b).long()
+    a, b = ((ab + MAX_BINNED_AB) / AB_BIN_WIDTH).long().clamp(0, AB_BINS - 1).unbind(dim=1)
+    return a * AB_BINS + b
 
 
 def ab_histogram(ab: Tensor) -> Tensor:
