@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from colorgan.evaluation.evaluation import log_to_wandb
+from colorgan.evaluation.evaluation import evaluate, log_to_wandb
 from colorgan.evaluation.gallery import EXTREME_METRICS, MAX_ROWS, MAX_SIDE, GalleryRow, choose_rows, make_gallery
 from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.evaluation.scoring import Scores
+from colorgan.metrics.networks import FeatureNetworks
 from colorgan.metrics.registry import METRICS
 from tests.evaluating import run_evaluation, write_pictures
 from tests.test_evaluation_scoring import Copy, Noise
@@ -51,6 +52,13 @@ def test_every_version_of_a_picture_is_shown():
     assert [row.position for row in shown] == [0, 7, 39] and copy.batches == [[1, 8, 40]]
     assert list(shown[1].pictures) == ["gan", TRUTH]
     assert torch.equal(shown[1].pictures[TRUTH], torch.from_numpy(Noise(41).load(8, 16)))
+
+
+def test_pictures_are_colored_again_only_when_the_gallery_is_asked_for():
+    copy, networks = Copy(), FeatureNetworks(None, ["sea"], ["lpips", "fid"])
+    found = evaluate(Noise(3), "noise", [copy], networks, 16, lambda done: None)
+    assert copy.batches == [[0, 1, 2]]
+    assert len(found.gallery) == len(found.gallery) == 3 and copy.batches == [[0, 1, 2]] * 2
 
 
 def test_pictures_are_shown_no_larger_than_need_be():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.color import split
+from colorgan.color import join, split
 from colorgan.errors import UserError
 from colorgan.evaluation import predictors
 from colorgan.evaluation.dataset import EvaluationDataset
@@ -65,6 +65,15 @@ def test_a_baseline_keeps_the_lightness_and_has_one_color(dataset, color):
     assert (L - true_L).abs().mean() < 0.3
     inside = (true_L > 20) & (true_L < 80)  # in sRGB's gamut
     assert (ab.movedim(1, -1)[inside[:, 0]] - torch.tensor(color)).abs().max() < 2
+
+
+@pytest.mark.parametrize("color", [(0.0, 0.0), (60.0, -30.0)])
+def test_the_colors_that_a_baseline_has_ready_are_those_of_its_own_lightness(color):
+    rgb = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    L, ab = split(rgb / 255)
+    expected = to_uint8(join(L, torch.tensor(color)[:, None, None].expand_as(ab))).int()
+    apart = torch.stack(ConstantPredictor("one", torch.tensor(color)).predict([0, 1], rgb)) - expected
+    assert apart.abs().max() <= 1 and (apart != 0).float().mean() < 1e-3
 
 
 def test_bytes_are_rounded_and_clipped():

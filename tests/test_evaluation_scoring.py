@@ -81,7 +81,7 @@ def test_the_reader_gives_every_picture_in_its_place():
 
 def test_the_reader_complains_in_order_of_what_it_leaves_out():
     said = []
-    broken = (1, 2, 9, *range(BATCH_SIZE, 2 * BATCH_SIZE), 2 * BATCH_SIZE)
+    broken = (1, 2, 5, *range(BATCH_SIZE, 2 * BATCH_SIZE), 2 * BATCH_SIZE)
     found = [*read_batches(Noise(2 * BATCH_SIZE + 2, broken), range(2 * BATCH_SIZE + 2), SIZE, said.append)]
     assert [row for rows, _ in found for row in rows] == sorted(set(range(2 * BATCH_SIZE + 2)) - set(broken))
     assert said == [f"{row}: broken" for row in broken]
@@ -160,4 +160,4 @@ def test_progress_counts_all_pictures(networks):
 def test_the_prior_is_a_distribution_of_what_can_be_read():
     statistics = color_statistics(Noise(4, broken=(1,)), SIZE)
     assert statistics.readable == [0, 2, 3] and statistics.problems == ["1: broken"]
-    assert statistics.prior.shape == (313,) and statistics.prior.sum().item() == pytest.approx(1)
+    assert statistics.prior.shape == (529,) and statistics.prior.sum().item() == pytest.approx(1)

@@ -59,3 +59,11 @@ def test_distance_to_itself_is_0(count, features):
 def test_distance_is_symmetric():
     x, y = torch.randn(10, 30), torch.rand(40, 30)
     assert frechet_distance(x, y) == pytest.approx(frechet_distance(y, x))
+
+
+@pytest.mark.parametrize("features", [3, 30])
+def test_pictures_that_are_counted_twice_are_as_if_there_were_two(features):
+    x, y = torch.randn(6, features), torch.rand(6, features)
+    drawn = torch.tensor([0, 1, 1, 3, 4, 4, 4])
+    counts = torch.bincount(drawn, minlength=6)
+    assert frechet_distance(x, y, counts) == pytest.approx(frechet_distance(x[drawn], y[drawn]))

@@ -5,7 +5,7 @@ import torch
 from torchmetrics.image.kid import poly_mmd
 
 from colorgan.metrics import distances
-from colorgan.metrics.distances import kernel_distance
+from colorgan.metrics.distances import kernel_distance, kernel_distances
 
 
 def test_distance_agrees_with_a_loop_over_pairs():
@@ -42,6 +42,14 @@ def test_few_pictures_are_as_far_apart_as_many():
 def test_sets_that_do_not_differ_may_lie_below_0():
     distances = [kernel_distance(*torch.randn(2, 20, 4)) for _ in range(50)]
     assert min(distances) < 0 < max(distances)
+
+
+def test_pairs_that_are_drawn_twice_are_as_if_there_were_two():
+    x, y = torch.randn(5, 3), torch.rand(5, 3)
+    draws = torch.tensor([[0, 1, 1, 3, 4], [2, 2, 2, 0, 0]])
+    counts = torch.stack([torch.bincount(drawn, minlength=5) for drawn in draws])
+    expected = [kernel_distance(x[drawn], y[drawn]) for drawn in draws]
+    assert kernel_distances(x, y, counts).tolist() == pytest.approx(expected)
 
 
 def test_many_pictures_are_compared_in_blocks_that_mix_their_order(monkeypatch):

@@ -1,15 +1,14 @@
 """Each metric against an independent computation, or a case by hand."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
+from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorgan import metrics
-from colorgan.color import in_gamut_bins
+from colorgan.color import in_gamut_bins, split
 from colorgan.metrics import (
     ab_error,
     ab_histogram,
@@ -22,6 +21,7 @@ from colorgan.metrics import (
     hits,
     lab_mae,
 )
+from colorgan.metrics.functional import ab_bin
 from colorgan.metrics.metric import RebalancingWeights
 from colorgan.metrics.registry import METRICS
 
@@ -153,8 +153,9 @@ def test_equal_pictures_have_the_best_value(metric, best):
     assert metric(rgb, rgb).tolist() == [best, best]
 
 
-def test_ssim_agrees_with_scikit_image():
-    truth, seen = noisy()
+@pytest.mark.parametrize("width", [24, 17])
+def test_ssim_agrees_with_scikit_image(width):
+    truth, seen = (pictures[..., :width] for pictures in noisy())
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
     pairs = zip(truth.numpy(), seen.numpy(), strict=True)
     expected = [structural_similarity(one, two, channel_axis=0, **options) for one, two in pairs]
@@ -182,6 +183,18 @@ def test_ciede2000_is_the_mean_over_pixels():
     lab = torch.tensor([[50.0, 50.0], [2.5, 0.0], [0.0, 0.0]]).view(1, 3, 1, 2)
     truth = torch.tensor([[50.0, 50.0], [3.2972, 0.0], [0.0, 0.0]]).view(1, 3, 1, 2)  # 1.0000 and 0
     assert ciede2000(lab, truth).item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_ciede2000_of_any_colors_is_that_of_scikit_image():
+    lab = torch.stack([100 * torch.rand(2, 64, 64), *(40 * torch.randn(2, 2, 64, 64))], dim=1)
+    near = lab + 4 * torch.randn_like(lab)
+    expected = deltaE_ciede2000(lab.numpy(), near.numpy(), channel_axis=1).mean(axis=(1, 2))
+    np.testing.assert_allclose(ciede2000(lab, near), expected, rtol=1e-5)
+
+
+def test_ciede2000_of_equal_colors_is_0():
+    lab = torch.stack([100 * torch.rand(2, 8, 8), *(40 * torch.randn(2, 2, 8, 8))], dim=1)
+    assert ciede2000(lab, lab).tolist() == [0, 0]
 
 
 def test_mae_by_hand():
@@ -236,13 +249,11 @@ def test_auc_of_one_pixel_counts_the_thresholds_that_keep_it(error, kept):
 
 
 def test_rebalanced_auc_weighs_by_the_inverse_frequency_of_the_true_bin():
-    bins = in_gamut_bins()
-    truth = bins[torch.randint(0, 40, (1, 6, 6))].movedim(-1, 1) + torch.rand(1, 2, 6, 6)
+    bins = torch.arange(-110.0, 111, 10)
+    bins = torch.cartesian_prod(bins, bins)
+    truth = bins[torch.randint(240, 280, (1, 6, 6))].movedim(-1, 1) + torch.rand(1, 2, 6, 6)
     ab = truth + 20 * torch.randn_like(truth)
-    places = [
-        math.dist(*pair) for color in truth[0].flatten(1).T.tolist() for pair in ((color, b) for b in bins.tolist())
-    ]
-    nearest = torch.tensor(places).view(36, len(bins)).argmin(dim=1)
+    nearest = torch.cdist(truth[0].flatten(1).T, bins).argmin(dim=1)
     prior = torch.bincount(nearest, minlength=len(bins)).double() / 36
     distance = (ab - truth).double().square().sum(dim=1).sqrt()
     expected = looped_auc(distance.flatten(), 1 / prior[nearest])
@@ -251,11 +262,19 @@ def test_rebalanced_auc_weighs_by_the_inverse_frequency_of_the_true_bin():
 
 
 def test_a_bin_without_pixels_weighs_nothing():
+    truth = torch.tensor([[0.0, 30.0], [20.0, -40.0]]).view(1, 2, 1, 2)
+    prior = torch.zeros(529).index_fill(0, ab_bin(truth)[0, 0, :1], 1.0)
+    assert RebalancingWeights(prior)(truth).tolist() == [[[1, 0]]]
+
+
+def test_the_bin_of_a_color_in_srgb_is_the_nearest_of_the_313_in_gamut():
+    levels = torch.linspace(0, 1, 18)
+    ab = split(torch.cartesian_prod(levels, levels, levels).T.view(1, 3, 18, -1))[1]
+    index = ab_bin(ab)
+    centers = 10 * torch.stack([index // 23 - 11, index % 23 - 11], dim=1).float()
     bins = in_gamut_bins()
-    weight = RebalancingWeights(torch.zeros(len(bins)).index_fill(0, torch.tensor(3), 1.0))(
-        bins[[3, 7]].T.view(1, 2, 1, 2)
-    )
-    assert weight.tolist() == [[[1, 0]]]
+    nearest = bins[torch.cdist(ab.flatten(2)[0].T, bins).argmin(dim=1)]
+    assert torch.equal(centers.flatten(2)[0].T, nearest)
 
 
 @pytest.mark.parametrize("k, expected", [(1, [1, 0, 0]), (2, [1, 1, 0]), (5, [1, 1, 1])])
@@ -279,6 +298,11 @@ def test_the_histogram_of_colors_counts_all_pixels_in_bins_of_ten():
     ab = torch.tensor([[0.0, 0.0], [4.9, -4.9], [10.0, 0.0], [500.0, -500.0]]).T[None, :, None]
     counts = ab_histogram(ab).view(23, 23)
     assert (counts[11, 11], counts[12, 11], counts[22, 0], counts.sum()) == (2, 1, 1, 4)
+
+
+def test_colors_that_are_not_finite_are_counted_somewhere():
+    ab = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0]).view(1, 1, 2, 2).expand(1, 2, 2, 2)
+    assert ab_histogram(ab).sum() == 4
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from colorgan.codecs.neighbors import NearestNeighbors
-from colorgan.color import in_gamut_bins, split
+from colorgan.color import split
 from colorgan.data.folder import class_from_path, find_images
 from colorgan.data.source import FileSource, ImageSource
 from colorgan.errors import UserError
 from colorgan.evaluation.protocols import OWN, Protocol
 from colorgan.imaging import images, pixels
 from colorgan.imaging.decoding import pillow_settings
+from colorgan.metrics.functional import AB_BINS, ab_histogram
 
-BATCH_SIZE = 16  # pictures
+BATCH_SIZE = 8  # pictures
 WORKERS = 4  # threads that decode the next batch
 
 
@@ -122,7 +122,7 @@ class ColorStatistics:
     """Statistics of the colors of a dataset."""
 
     mean_ab: Tensor  # (2,) in Lab units
-    prior: Tensor  # (313,) frequencies of the in-gamut ab bins, sums to 1
+    prior: Tensor  # (529,) frequencies of the bins of `ab_bin`, sums to 1
     readable: list[int]  # indices of the pictures that can be read
     problems: list[str]  # a line for each of the others
 
@@ -137,14 +137,13 @@ def color_statistics(dataset: ImageSource, size: int) -> ColorStatistics:
     Raises:
         UserError: fewer than two can be read.
     """
-    nearest = NearestNeighbors(in_gamut_bins(), 1)
-    counts, total = torch.zeros(len(nearest.points), dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    counts, total = torch.zeros(AB_BINS**2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     problems: list[str] = []
     readable: list[int] = []
     for indices, rgb in read_batches(dataset, range(len(dataset)), size, problems.append):
         readable += indices
         _, ab = split(rgb.float() / 255)
-        counts += torch.bincount(nearest(ab)[0].flatten(), minlength=len(counts))
+        counts += ab_histogram(ab)
         total += ab.double().sum(dim=(0, 2, 3))
     if len(readable) < 2:
         reason = f"; the first problem: {problems[0]}" if problems else ""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,8 +25,19 @@ class Evaluation:
 
     results: dict[str, Any]  # from `results.summarize`
     scores: Scores
-    names: list[str]  # of the measured pictures
-    gallery: list[GalleryRow]
+    dataset: ImageSource
+    predictors: list[Predictor]  # baselines included
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the measured pictures."""
+        return _relative([self.dataset.name(index) for index in self.scores.indices])
+
+    @cached_property
+    def gallery(self) -> list[GalleryRow]:
+        """Some pictures in all versions, which are colored when they are asked for."""
+        size = self.results["data"]["size"]
+        return make_gallery(self.scores, self.dataset, self.predictors, size, choose_rows(self.scores))
 
 
 def evaluate(
@@ -65,9 +77,7 @@ def evaluate(
     }
     if protocol is not OWN:
         data |= {"protocol": protocol.title, "published_on": protocol.pictures, "source": protocol.source}
-    results = summarize(scores, data, networks.missing)
-    gallery = make_gallery(scores, dataset, predictors, size, choose_rows(scores))
-    return Evaluation(results, scores, _relative([dataset.name(index) for index in scores.indices]), gallery)
+    return Evaluation(summarize(scores, data, networks.missing), scores, dataset, predictors)
 
 
 def log_to_wandb(evaluation: Evaluation, project: str) -> None:

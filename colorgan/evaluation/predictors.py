@@ -18,6 +18,7 @@ from colorgan.imaging import images
 
 BASELINES = ("gray", "mean color")  # names of the predictors that stand first in every table
 TRUTH = "truth"  # name of the true pictures beside those of predictors
+LIGHTNESSES = 2**18  # for which a baseline has its colors ready: 1000 of them are one step of 8 bits
 MIN_CORRELATION = 0.5  # of the lightness of a colored picture with its truth's, below which it shows something else
 MIN_DEVIATION = 4.0  # in 8-bit values, below which a picture is too flat for a correlation
 
@@ -49,11 +50,13 @@ class ConstantPredictor:
 
     def __init__(self, name: str, ab: Tensor):
         self.name = name
-        self.ab = ab
+        L = torch.linspace(0, 100, LIGHTNESSES).view(1, 1, 1, -1)
+        self.colors = to_uint8(join(L, ab.to(L).view(1, 2, 1, 1).expand(-1, -1, 1, LIGHTNESSES)))[0, :, 0]  # (3, N)
 
     def predict(self, indices: list[int], rgb: Tensor) -> list[Tensor | UserError]:
-        L, ab = split(rgb.float() / 255)
-        return list(to_uint8(join(L, self.ab.to(ab)[:, None, None].expand_as(ab))))
+        L, _ = split(rgb.float() / 255)
+        place = (L[:, 0] * ((LIGHTNESSES - 1) / 100)).round().int()
+        return [self.colors.index_select(1, one.flatten()).view(3, *one.shape) for one in place]
 
 
 class ModelPredictor:

@@ -34,19 +34,19 @@ def percentile_interval(statistic: Callable[[np.ndarray], np.ndarray], count: in
     return Interval(value, min(value, float(low)), max(value, float(high)))
 
 
-def normal_interval(statistic: Callable[[np.ndarray], float], count: int, least: float) -> Interval:
+def normal_interval(statistic: Callable[[np.ndarray], np.ndarray], count: int, least: float) -> Interval:
     """Compute a slow statistic and 1.96 standard deviations, estimated from a few resamples, on both sides.
 
     Percentiles would be wrong for a Fréchet distance: pictures drawn twice make every resample's distance larger.
 
     Args:
-        statistic: maps (N,) indices of drawn pictures to the result.
+        statistic: as in `percentile_interval`.
         count: N, the number of pictures.
         least: the smallest possible value, where the interval ends.
     """
-    rng = np.random.default_rng(0)
-    value = statistic(np.arange(count))
-    deviation = float(np.std([statistic(rng.integers(count, size=count)) for _ in range(SLOW_RESAMPLES)], ddof=1))
+    draws = _draw_counts(count)[:SLOW_RESAMPLES]
+    value, *resampled = statistic(np.concatenate([np.ones((1, count)), draws])).tolist()
+    deviation = float(np.std(resampled, ddof=1))
     return Interval(value, max(least, value - 1.96 * deviation), value + 1.96 * deviation)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 KID_BLOCK = 1000  # rows of one kernel matrix; larger sets are split into blocks, whose distances are averaged
 
 
-def frechet_distance(x: Tensor, y: Tensor) -> float:
+def frechet_distance(x: Tensor, y: Tensor, counts: Tensor | None = None) -> float:
     """Compute the Fréchet distance of two Gaussians fitted to features (Heusel et al. 2017, equation 6).
 
     torchmetrics keeps only sums of features, which cannot be resampled.
@@ -18,14 +18,14 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     Args:
         x: (N, F), N at least 2.
         y: (M, F), M at least 2.
+        counts: (N,) for M = N: how often each row of both is counted. By default once.
 
     Returns:
         The distance, 0 and above.
     """
-    x, y = x.double(), y.double()
-    between_means = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
+    (mean_x, x), (mean_y, y) = (_fit(features.double(), counts) for features in (x, y))
+    between_means = (mean_x - mean_y).square().sum()
     with _one_thread():
-        x, y = _covariance_factor(x), _covariance_factor(y)
         # The trace of (cov_x cov_y)^(1/2): the eigenvalues of x^T x y^T y are the squared singular values of x y^T,
         # which is smaller and more exact than the covariances where there are fewer pictures than features.
         cross = torch.linalg.svdvals(x @ y.T).sum()
@@ -46,22 +46,44 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     Returns:
         The distance; about 0, possibly below, for equal distributions.
     """
-    x, y = x.double(), y.double()
+    return float(kernel_distances(x, y, torch.ones(1, len(x)))[0])
+
+
+def kernel_distances(x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
+    """Compute `kernel_distance` for resamples, all from the same kernel matrices.
+
+    Args:
+        x: (N, F), N at least 2.
+        y: (N, F).
+        counts: (R, N), how often each of R resamples draws each pair.
+
+    Returns:
+        (R,), float64.
+    """
+    x, y, counts = x.double(), y.double(), counts.double()
     blocks = math.ceil(len(x) / KID_BLOCK)
-    return sum(_discrepancy(x[i::blocks], y[i::blocks]) for i in range(blocks)) / blocks
+    parts = [_discrepancies(x[i::blocks], y[i::blocks], counts[:, i::blocks]) for i in range(blocks)]
+    return torch.stack(parts).mean(dim=0)
 
 
-def _discrepancy(x: Tensor, y: Tensor) -> float:
+def _discrepancies(x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
     from torchmetrics.image.kid import poly_kernel
 
     kernel = poly_kernel(x, x) + poly_kernel(y, y) - 2 * poly_kernel(x, y)
-    return float((kernel.sum() - kernel.diagonal().sum()) / (len(x) * (len(x) - 1)))
+    pairs = (counts @ kernel * counts).sum(dim=1) - counts @ kernel.diagonal()
+    drawn = counts.sum(dim=1)
+    return pairs / (drawn * (drawn - 1))
 
 
-def _covariance_factor(x: Tensor) -> Tensor:
-    """(N, F) -> (at most F, F): a matrix z whose z^T z is the covariance of x."""
-    x = (x - x.mean(dim=0)) / (len(x) - 1) ** 0.5
-    return torch.linalg.qr(x, mode="r").R if len(x) > x.shape[1] else x
+def _fit(x: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the mean (F,) of features (N, F), and a matrix (at most F, F) z whose z^T z is their covariance."""
+    if counts is None:
+        counts = torch.ones(len(x))
+    x, counts = x[counts > 0], counts[counts > 0].to(x)  # a resample has two thirds of the rows, some several times
+    mean = counts @ x / counts.sum()
+    z = (x - mean) * (counts / (counts.sum() - 1)).sqrt()[:, None]
+    with _one_thread():
+        return mean, torch.linalg.qr(z, mode="r").R if len(z) > z.shape[1] else z
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorgan.codecs.neighbors import NearestNeighbors
-from colorgan.color import in_gamut_bins, split
+from colorgan.color import split
 from colorgan.metrics.bootstrap import Interval, percentile_interval
+from colorgan.metrics.functional import ab_bin
 from colorgan.metrics.networks import FeatureNetworks, Requirement
 
 
@@ -20,16 +20,16 @@ class RebalancingWeights:
     """Weights pixels by the inverse frequency of their colors (Zhang, Isola and Efros 2016, section 3.1).
 
     Args:
-        prior: (313,) frequencies of the in-gamut ab bins; sums to 1.
+        prior: (529,) frequencies of the bins of `ab_bin`; sums to 1.
     """
 
     def __init__(self, prior: Tensor):
-        self.nearest = NearestNeighbors(in_gamut_bins(), 1)
         self.inverse = torch.where(prior > 0, 1 / prior, 0)
 
     def __call__(self, ab: Tensor) -> Tensor:
         """Compute the weights, ab (B, 2, H, W) in Lab units -> (B, H, W); 0 for a bin of frequency 0."""
-        return self.inverse[self.nearest(ab)[0][:, 0]]
+        bins = ab_bin(ab)
+        return self.inverse.index_select(0, bins.flatten()).view(bins.shape)  # indexing takes several times as long
 
 
 @dataclass

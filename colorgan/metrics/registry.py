@@ -8,7 +8,8 @@ from torch import Tensor
 
 from colorgan.metrics import functional
 from colorgan.metrics.bootstrap import Interval, normal_interval, percentile_interval
-from colorgan.metrics.distances import frechet_distance, kernel_distance
+from colorgan.metrics.color_difference import ciede2000
+from colorgan.metrics.distances import frechet_distance, kernel_distances
 from colorgan.metrics.metric import Batch, Metric
 
 MIN_FEATURES = 10  # pictures, below which a covariance of their features means nothing
@@ -51,12 +52,20 @@ def _difference_of_means(values: np.ndarray, truth: np.ndarray | None) -> Interv
 
 def _frechet(values: np.ndarray, truth: np.ndarray | None) -> Interval:
     x, y = torch.from_numpy(values), torch.from_numpy(truth)
-    return normal_interval(lambda drawn: frechet_distance(x[drawn], y[drawn]), len(x), least=0.0)
+
+    def distances(counts: np.ndarray) -> np.ndarray:
+        return np.array([frechet_distance(x, y, drawn) for drawn in torch.from_numpy(counts)])
+
+    return normal_interval(distances, len(x), least=0.0)
 
 
 def _kernel(values: np.ndarray, truth: np.ndarray | None) -> Interval:
     x, y = torch.from_numpy(values), torch.from_numpy(truth)
-    return normal_interval(lambda drawn: 1000 * kernel_distance(x[drawn], y[drawn]), len(x), least=-math.inf)
+
+    def distances(counts: np.ndarray) -> np.ndarray:
+        return 1000 * kernel_distances(x, y, torch.from_numpy(counts)).numpy()
+
+    return normal_interval(distances, len(x), least=-math.inf)
 
 
 METRICS: dict[str, Metric] = {
@@ -100,7 +109,7 @@ METRICS: dict[str, Metric] = {
         better="lower",
         perfect=0.0,
         definition="Mean CIEDE2000 color difference, 0 and up; 1 is just noticeable (Sharma, Wu and Dalal 2005).",
-        measure=lambda pictures, truth: functional.ciede2000(pictures.lab, truth.lab),
+        measure=lambda pictures, truth: ciede2000(pictures.lab, truth.lab),
     ),
     "mae": Metric(
         title="MAE",
