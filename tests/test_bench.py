@@ -4,13 +4,18 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from colorgan import bench, config
-from colorgan.benching import facts, peak, report, timing, training
+from colorgan.benching import coloring, facts, judging, peak, report, timing, training
 from colorgan.benching.report import Figure
 from colorgan.benching.timing import HostClock, PeakMemory, Recorder
 from colorgan.errors import UserError
+from colorgan.evaluation.evaluation import evaluate
+from colorgan.evaluation.predictors import ModelPredictor
+from colorgan.evaluation.results import summarize
+from colorgan.metrics.networks import FeatureNetworks
 from colorgan.systems import TABLES
 from colorgan.systems.building import build
 from tests.conftest import TINY
@@ -124,6 +129,63 @@ def test_training(run_train, capsys):
     assert content["settings"]["experiment"]["net"]["width"] == 4
     assert len(content["commit"]) == 40
     assert "pictures/s" in capsys.readouterr().out
+
+
+def test_coloring(run, rgb, tmp_path):
+    Image.fromarray(rgb).save(tmp_path / "mine.png")
+    content = run("sample", "48x32", tmp_path / "mine.png", "--pictures", 2, "--device", "cpu")
+    assert content.keys() >= KEYS
+    assert content["settings"]["inputs"] == ["48x32", str(tmp_path / "mine.png")]
+    for name in ("48x32", "mine.png"):
+        own = {key.removeprefix(f"{name}: "): f for key, f in content["figures"].items() if key.startswith(name)}
+        speed = own["pictures/s, files left out"]["values"]
+        for i in range(2):
+            parts = own["predict"]["values"][i] + own["paint"]["values"][i]
+            assert parts == pytest.approx(1000 / speed[i])
+        assert own["decode"]["median"] > 0 and own["encode"]["median"] > 0
+        assert own["times Pillow"]["values"][0] == pytest.approx(
+            1000 / own["pictures/s"]["values"][0] / own["Pillow decodes and encodes"]["values"][0]
+        )
+    assert content["flops_per_picture"]["net, 48x32"] > 1e8
+    assert 0 < content["share_of_peak"]
+
+
+def test_a_made_photograph_has_its_size_and_is_gray(tmp_path):
+    files = coloring._make_files(tmp_path / "made", "60x40", 3)
+    assert [file.name for file in files] == ["0000.jpg", "0001.jpg", "0002.jpg"]
+    with Image.open(files[2]) as image:
+        assert (image.size, image.mode) == ((60, 40), "L")
+
+
+def test_an_input_that_is_neither_a_file_nor_a_size_is_refused(capsys):
+    assert bench.main(["sample", "640x0"]) == 2
+    assert capsys.readouterr().err == "error: 640x0: no such file, and no size such as 640x480\n"
+
+
+def test_evaluation(run):
+    content = run("evaluate", "--pictures", 4, "--size", 32, "--device", "cpu")
+    assert content.keys() >= KEYS
+    figures = content["figures"]
+    for i, speed in enumerate(figures["pictures/s, files left out"]["values"]):
+        parts = sum(figures[part]["values"][i] for part in ("count colors", "predict", "measure", "intervals"))
+        assert parts == pytest.approx(1000 / speed)
+    assert figures["read"]["median"] > 0 and figures["peak memory"]["median"] > 0
+    assert content["settings"] == {"ckpt": None, "pictures": 4, "size": 32, "repeats": 2}
+
+
+def test_an_evaluation_in_parts_is_the_evaluation(tmp_path, model):
+    judging._write_pictures(tmp_path, 3, 40)
+    dataset = judging._HeldDataset(tmp_path)
+    predictor, networks = ModelPredictor("mine", model, {}), FeatureNetworks(None, dataset.classes, ["lpips", "fid"])
+    whole = evaluate(dataset, "", [predictor], networks, 32, lambda done: None).results
+    recorder = Recorder(Steps())
+    recorder.enter(0)
+    summaries = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "summarize", lambda *given: summaries.append(summarize(*given)))
+        judging._evaluate_in_parts(dataset, predictor, networks, 32, recorder)
+    assert summaries[0]["systems"] == whole["systems"]
+    assert list(recorder.totals()[0]) == list(judging.PARTS)
 
 
 def flops_of(net, L):

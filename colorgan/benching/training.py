@@ -10,14 +10,13 @@ from omegaconf import DictConfig, read_write
 
 from colorgan import config
 from colorgan.benching.peak import measure_peaks
-from colorgan.benching.report import Figure, Result
+from colorgan.benching.report import MEGABYTE, Figure, Result
 from colorgan.benching.steps import StepRecorder, Window, make_schedule
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training.hardware import is_fast_in_bfloat16, resolve_hardware
 from colorgan.training.trainer import fit
 
-MEGABYTE = 1e6
 DEFAULTS = ("wandb.mode=disabled", "checkpoint.keep=1")
 FIXED = {  # one epoch of as many batches as are measured, and the shortest validation that a run can have
     "run_dir": None,
