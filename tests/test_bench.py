@@ -1,6 +1,7 @@
 """The benchmark: each of its modes on tiny work, what it writes, and how it compares."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +10,9 @@ from torch import nn
 
 from colorgan import bench, config
 from colorgan.benching import coloring, facts, judging, peak, report, timing, training
-from colorgan.benching.report import Figure
-from colorgan.benching.timing import HostClock, PeakMemory, Recorder
+from colorgan.benching.report import CPU_TIME, Figure
+from colorgan.benching.steps import StepRecorder
+from colorgan.benching.timing import EventClock, HostClock, PeakMemory, Recorder
 from colorgan.errors import UserError
 from colorgan.evaluation.evaluation import evaluate
 from colorgan.evaluation.predictors import ModelPredictor
@@ -19,6 +21,7 @@ from colorgan.metrics.networks import FeatureNetworks
 from colorgan.systems import TABLES
 from colorgan.systems.building import build
 from tests.conftest import TINY
+from tests.faking import batch_on_cuda, fake_cuda, system_on_cuda
 
 FIXED = tuple(training.FIXED)
 SMALL = [item for item in TINY if not item.startswith(FIXED)]
@@ -80,6 +83,57 @@ def test_a_recorder_leaves_no_time_out():
     assert recorder.totals() == {0: {"a": 2, "b": 1}, 1: {"a": 2, "b": 1}}
 
 
+class Device:
+    """A device whose events happen a second after one another, once it has been waited for."""
+
+    def __init__(self):
+        self.events = []
+        self.waits = 0
+
+    def synchronize(self):
+        self.waits += 1
+
+    def event(self, enable_timing):
+        assert enable_timing
+        return SimpleNamespace(record=lambda: self.events.append(None), elapsed_time=self.elapsed)
+
+    def elapsed(self, other):
+        assert self.waits
+        return 1000.0
+
+
+def test_events_are_waited_for_once_and_at_the_end():
+    device = Device()
+    recorder = Recorder(EventClock(device, device.event))
+    recorder.enter(0)
+    for phase in ("a", "b", "a", "c"):
+        recorder.mark(phase)
+    assert (len(device.events), device.waits) == (4, 0)
+    assert recorder.totals() == {0: {"a": 2.0, "b": 1.0}}
+    assert device.waits == 1
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_a_device_has_a_clock_of_events(kind):
+    clock = timing.clock_of(kind)
+    assert (clock.backend, clock.event.__name__) == (getattr(torch, kind), "Event")
+
+
+def test_recording_the_phases_of_a_step_waits_for_nothing():
+    device = Device()
+    with fake_cuda() as waits:
+        system = system_on_cuda()
+        steps = StepRecorder([], counts_flops=False)
+        steps.recorder = Recorder(EventClock(device, device.event))
+        steps.on_train_start(SimpleNamespace(optimizers=system._trainer.optimizers), system)
+        waits.clear()
+        steps.recorder.enter(0)
+        system.training_step(batch_on_cuda(), 0)
+        assert not waits and not device.waits
+    phases = ["generator forward", "discriminator step", "generator step"]  # the loop is not there to mark the others
+    assert list(steps.recorder.totals()[0]) == phases
+
+
 def test_the_peak_of_memory_is_that_since_the_reset():
     memory = PeakMemory("cpu")
     large = torch.ones(50_000_000)
@@ -110,7 +164,7 @@ def test_training(run_train, capsys):
     content = run_train()
     assert content.keys() >= KEYS
     figures = content["figures"]
-    phases = [name for name, figure in figures.items() if figure["unit"] == "ms/picture"]
+    phases = [name for name, figure in figures.items() if figure["unit"] == "ms/picture" and name != CPU_TIME]
     assert phases == [
         "waiting for data",
         "transfer and color",
@@ -123,6 +177,7 @@ def test_training(run_train, capsys):
     for i, speed in enumerate(figures["pictures/s"]["values"]):
         assert sum(figures[phase]["values"][i] for phase in phases) == pytest.approx(1000 / speed)
     assert all(len(figure["values"]) == 2 for figure in figures.values())
+    assert figures[CPU_TIME]["median"] > figures["generator forward"]["median"] / 10
     assert figures["peak memory"]["median"] > figures["above the loaded process"]["median"]
     assert content["hardware"]["usable_cores"] >= 1 and content["hardware"]["gpus"] == []
     assert content["versions"].keys() == {"python", "colorgan", "torch", "torchvision", "pytorch-lightning", "pillow"}
@@ -142,6 +197,7 @@ def test_coloring(run, rgb, tmp_path):
         for i in range(2):
             parts = own["predict"]["values"][i] + own["paint"]["values"][i]
             assert parts == pytest.approx(1000 / speed[i])
+        assert own[CPU_TIME]["median"] > 0
         assert own["decode"]["median"] > 0 and own["encode"]["median"] > 0
         assert own["times Pillow"]["values"][0] == pytest.approx(
             1000 / own["pictures/s"]["values"][0] / own["Pillow decodes and encodes"]["values"][0]
@@ -169,7 +225,7 @@ def test_evaluation(run):
     for i, speed in enumerate(figures["pictures/s, files left out"]["values"]):
         parts = sum(figures[part]["values"][i] for part in ("count colors", "predict", "measure", "intervals"))
         assert parts == pytest.approx(1000 / speed)
-    assert figures["read"]["median"] > 0 and figures["peak memory"]["median"] > 0
+    assert figures["read"]["median"] > 0 and figures[CPU_TIME]["median"] > 0 and figures["peak memory"]["median"] > 0
     assert content["settings"] == {"ckpt": None, "pictures": 4, "size": 32, "repeats": 2}
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorgan.benching.peak import measure_peaks
-from colorgan.benching.report import MEGABYTE, Figure, Result
+from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.timing import PeakMemory, Recorder, clock_of
 from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
@@ -75,13 +76,15 @@ def measure_coloring(ckpt: str | None, inputs: list[str], pictures: int, repeats
 def _measure_input(model: Colorizer, files: list[Path], repeats: int, device: str) -> dict[str, Figure]:
     clock = clock_of(device)
     whole, parts, pillow = Recorder(clock), Recorder(clock), Recorder(clock)
-    memory, peaks = PeakMemory(device), []
+    memory, peaks, cpu = PeakMemory(device), [], []
     for i in range(repeats + 1):  # the first is the warm-up
         window = i - 1 if i else None
         memory.reset()
         whole.enter(window)
         whole.mark("whole")
+        start = process_time()
         _color(model, files)
+        cpu.append(process_time() - start)
         whole.enter(None)
         whole.mark("end")
         peaks.append(memory.peak())
@@ -106,6 +109,7 @@ def _measure_input(model: Colorizer, files: list[Path], repeats: int, device: st
         },
         "Pillow decodes and encodes": Figure("ms/picture", [1000 * s for s in recoding]),
         "times Pillow": Figure("", [s / n / r for s, r in zip(seconds, recoding, strict=True)]),
+        CPU_TIME: Figure("ms/picture", [1000 * seconds / n for seconds in cpu[1:]]),
         "peak memory": Figure("MB", [peak / MEGABYTE for peak in peaks[1:]], "smaller"),
         "above the loaded process": Figure("MB", [(peak - memory.loaded) / MEGABYTE for peak in peaks[1:]]),
     }

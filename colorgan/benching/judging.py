@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.benching.peak import measure_peaks
-from colorgan.benching.report import MEGABYTE, Figure, Result
+from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.timing import PeakMemory, Recorder, clock_of
 from colorgan.data.photos import SkimagePhotos
 from colorgan.errors import UserError
@@ -52,13 +53,15 @@ def measure_evaluation(ckpt: str | None, pictures: int, size: int, repeats: int,
         dataset, held = EvaluationDataset(Path(folder)), _HeldDataset(Path(folder))
         predictors = make_predictors([Path(ckpt) if ckpt else released()], [], dataset, device)
         networks = FeatureNetworks(None, dataset.classes, ["lpips", "fid"], device)
-        memory, peaks = PeakMemory(device), []
+        memory, peaks, cpu = PeakMemory(device), [], []
         for i in range(repeats + 1):
             window = i - 1 if i else None
             memory.reset()
             whole.enter(window)
             whole.mark("whole")
+            start = process_time()
             evaluate(dataset, "photos", predictors, networks, size, lambda done: None)
+            cpu.append(process_time() - start)
             whole.enter(None)
             whole.mark("end")
             peaks.append(memory.peak())
@@ -77,6 +80,7 @@ def measure_evaluation(ckpt: str | None, pictures: int, size: int, repeats: int,
             "pictures/s", [pictures / sum(p[part] for part in PARTS) for p in phases], "larger"
         ),
         **{part: Figure("ms/picture", [1000 * p[part] / pictures for p in phases]) for part in (READ, *PARTS)},
+        CPU_TIME: Figure("ms/picture", [1000 * seconds / pictures for seconds in cpu[1:]]),
         "peak memory": Figure("MB", [peak / MEGABYTE for peak in peaks[1:]], "smaller"),
         "above the loaded process": Figure("MB", [(peak - memory.loaded) / MEGABYTE for peak in peaks[1:]]),
     }

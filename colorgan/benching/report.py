@@ -11,6 +11,7 @@ from colorgan.benching.facts import describe_hardware, describe_software
 from colorgan.errors import UserError
 
 MEGABYTE = 1e6  # bytes
+CPU_TIME = "CPU time of the process"  # name of a figure: what the clock says of a busy machine, this does not
 TOLERANCE = 0.03  # a smaller difference is none
 NOT_COMPARED = ("hardware.memory", "hardware.load")  # facts about the moment, or of no influence
 DEVIATIONS = 3.0  # nor is a difference of fewer median absolute deviations, those of both results taken together

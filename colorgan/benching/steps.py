@@ -1,6 +1,7 @@
 """The phases of training steps, recorded from the outside: by hooks of the loop, the networks and the optimizers."""
 
 from collections.abc import Iterator
+from time import process_time
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -52,6 +53,7 @@ class StepRecorder(Callback):
         self.counter = FlopCounterMode(display=False) if counts_flops else None
         self.flops: dict[str, float] = {}  # of a batch, by phase and as "step"
         self.peaks: dict[Window, int] = {}  # bytes
+        self.cpu_seconds: dict[Window, float] = {}  # of this process, without its workers
         self.loaded = 0  # bytes
         self.world_size = 1
         self._stepped: set[str] = set()  # networks that this batch has trained
@@ -109,8 +111,10 @@ class StepRecorder(Callback):
         """Go from a window to the next one."""
         if previous is not None and window != previous:
             self.peaks[previous] = self.memory.peak()
+            self.cpu_seconds[previous] += process_time()
         if window is not None and window != previous:
             self.memory.reset()
+            self.cpu_seconds[window] = -process_time()
         self.recorder.enter(window)
 
     def _is_last(self, batch_idx: int) -> bool:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, read_write
 
 from colorgan import config
 from colorgan.benching.peak import measure_peaks
-from colorgan.benching.report import MEGABYTE, Figure, Result
+from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.steps import StepRecorder, Window, make_schedule
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
@@ -76,6 +76,8 @@ def measure_training(experiment: DictConfig, repeats: int, batches: int, warm_up
     for phase in totals[Window(False, 0)]:
         values = [1000 * totals[Window(False, i)].get(phase, 0.0) / pictures for i in range(repeats)]
         figures[phase] = Figure("ms/picture", values)
+    cpu = [seconds for window, seconds in steps.cpu_seconds.items() if not window.is_held]
+    figures[CPU_TIME] = Figure("ms/picture", [1000 * seconds / pictures for seconds in cpu])
     peaks = [peak / MEGABYTE for window, peak in steps.peaks.items() if not window.is_held]
     figures["peak memory"] = Figure("MB", peaks, "smaller")
     figures["above the loaded process"] = Figure("MB", [peak - steps.loaded / MEGABYTE for peak in peaks])
