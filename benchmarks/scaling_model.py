@@ -6,7 +6,7 @@ python benchmarks/scaling_model.py
 from dataclasses import dataclass
 
 RATE = 200e12  # FLOP/s that a step reaches on one GPU: a fifth of the bfloat16 peak of an H100; not measured
-HOST = 0.015  # seconds of the host for a step, below which a faster GPU waits; measured on a CPU, see the page
+HOST = 0.015  # seconds of the host for a step, below which a faster GPU waits; assumed
 BACKWARD = 0.6  # share of the computation in the backward passes, behind which gradients are exchanged
 NORMS = 24  # passes through batch normalization in a step, whose statistics two collectives share each
 LATENCY = {1: 0.0, 8: 30e-6, 64: 80e-6}  # seconds of a collective of a few bytes, by the number of GPUs

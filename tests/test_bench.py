@@ -122,7 +122,7 @@ def test_a_device_has_a_clock_of_events(kind):
 def test_recording_the_phases_of_a_step_waits_for_nothing():
     device = Device()
     with fake_cuda() as waits:
-        system = system_on_cuda()
+        system = system_on_cuda("net=resunet", "discriminator=compact")
         steps = StepRecorder([], counts_flops=False)
         steps.recorder = Recorder(EventClock(device, device.event))
         steps.on_train_start(SimpleNamespace(optimizers=system._trainer.optimizers), system)

@@ -72,7 +72,7 @@ class StepRecorder(Callback):
         self.recorder_of_step = self.recorder
         compiled = pl_module.experiment.trainer.compile
         for (name, (network, _)), optimizer in zip(pl_module.networks().items(), trainer.optimizers, strict=True):
-            hook = self._runs(name)
+            hook = torch.compiler.disable(self._runs(name)) if compiled else self._runs(name)
             # Methods other than `forward` do not call the hooks of the network itself. Compiled graphs are left whole.
             for module in [network] if compiled else [network, *network.children()]:
                 self._handles.append(module.register_forward_pre_hook(hook))
@@ -123,7 +123,6 @@ class StepRecorder(Callback):
     def _runs(self, name: str) -> Any:
         """Return the hook of a network that begins to run, wholly or in part."""
 
-        @torch.compiler.disable
         def hook(module: nn.Module, inputs: Any) -> None:
             if name == "generator":
                 phase = FORWARD
