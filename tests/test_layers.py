@@ -14,6 +14,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
     {"training", "evaluation"},
     {"study", "comparison", "diagnosis"},
     {"__init__"},
+    {"benching"},
     {
         "train",
         "sample",
@@ -23,6 +24,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
         "turing",
         "release",
         "doctor",
+        "bench",
         "__main__",
     },  # entry points: nobody imports these
 ]

@@ -127,14 +127,14 @@ def inspect_machine(run_folder: Path) -> Machine:
         run_folder: where runs are going to be written; it need not exist yet.
     """
     existing = next(path for path in (run_folder.absolute(), *run_folder.absolute().parents) if path.is_dir())
-    total, free = _memory()
+    total, free = memory_limits()
     return Machine(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         packages=_versions(),
-        cpu=_cpu_model(),
+        cpu=cpu_model(),
         cores=os.cpu_count() or 1,
-        usable_cores=_usable_cores(),
+        usable_cores=usable_cores(),
         load=os.getloadavg()[0],
         core_quota=_core_quota(),
         memory=total,
@@ -171,7 +171,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the model of the CPU."""
     with suppress(OSError):  # there is no such file outside Linux
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -179,12 +180,13 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory() -> tuple[int, int]:
-    """Return the memory that this process may use, and the free memory."""
+def memory_limits() -> tuple[int, int]:
+    """Return the memory that this process may use, and the free memory, in bytes."""
     total = free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():

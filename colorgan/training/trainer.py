@@ -5,6 +5,7 @@ import os
 import sys
 import uuid
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -44,6 +45,7 @@ def fit(
     init: Path | None = None,
     run_id: str | None = None,
     override_lr: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Train a run to its end.
 
@@ -54,6 +56,7 @@ def fit(
         init: checkpoint whose averaged net initializes the net of a new run.
         run_id: id of the W&B run to continue.
         override_lr: use the experiment's learning rates instead of those of the checkpoint.
+        callbacks: further ones of Lightning, called after those of a run.
 
     Raises:
         UserError: the experiment cannot run on this machine, or diverged.
@@ -77,6 +80,7 @@ def fit(
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
+    trainer.callbacks += callbacks
     system.replaces_rates = override_lr
     _write_experiment(experiment, run_dir)
     if checkpoint is None and (rank_zero_only.rank == 0 or experiment.trainer.strategy not in OUR_STRATEGIES):

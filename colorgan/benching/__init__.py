@@ -1,0 +1,1 @@
+"""Measurements of speed and memory: what `colorgan.bench` runs, records and compares."""
