@@ -22,6 +22,7 @@ from colorgan.systems import TABLES
 from colorgan.systems.building import build
 from tests.conftest import TINY
 from tests.faking import batch_on_cuda, fake_cuda, system_on_cuda
+from tests.hinting import obedient
 
 FIXED = tuple(training.FIXED)
 SMALL = [item for item in TINY if not item.startswith(FIXED)]
@@ -229,10 +230,13 @@ def test_evaluation(run):
     assert content["settings"] == {"ckpt": None, "pictures": 4, "size": 32, "repeats": 2}
 
 
-def test_an_evaluation_in_parts_is_the_evaluation(tmp_path, model):
+def test_an_evaluation_in_parts_is_the_evaluation(tmp_path):
     judging._write_pictures(tmp_path, 3, 40)
     dataset = judging._HeldDataset(tmp_path)
-    predictor, networks = ModelPredictor("mine", model, {}), FeatureNetworks(None, dataset.classes, ["lpips", "fid"])
+    predictor, networks = (
+        ModelPredictor("mine", obedient(), {}),
+        FeatureNetworks(None, dataset.classes, ["lpips", "fid"]),
+    )
     whole = evaluate(dataset, "", [predictor], networks, 32, lambda done: None).results
     recorder = Recorder(Steps())
     recorder.enter(0)

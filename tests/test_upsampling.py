@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from colorgan.colorizer import upsampling
 from colorgan.colorizer.upsampling import make_upsampler
 
 
@@ -58,10 +57,9 @@ def test_one_color_stays_that_color(name, scene):
 
 
 @pytest.mark.parametrize("name", ["guided", "bilinear"])
-def test_rows_are_the_same_in_parts(scene, monkeypatch, name):
+def test_rows_are_the_same_in_parts(scene, name):
     ab, small, L = torch.randn(1, 2, 4, 5), scene[1], scene[2] + torch.randn(1, 1, 12, 15)
     whole = upsampled(name, ab, small, L)
-    monkeypatch.setattr(upsampling, "BLOCK", 40)
     upsampler = make_upsampler(name, ab, small, L.shape[-2:])
     parts = [upsampler(L[0, 0, first : first + 5], first) for first in range(0, 12, 5)]
     torch.testing.assert_close(torch.cat(parts, dim=1)[None], whole)
@@ -84,4 +82,4 @@ def test_a_photograph_that_is_not_larger_needs_no_guide(scene, shape):
 def test_color_of_a_window_without_like_pixels_is_that_of_the_nearest():
     ab = torch.tensor([10.0, -10.0]).view(1, 1, 1, 2).expand(1, 2, 2, 2).contiguous()
     found = upsampled("guided", ab, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 8, 8), 100.0))
-    assert found[0, 0, 0, 0] > 9.9 and found[0, 0, 0, -1] < -9.9
+    assert found[0, 0, 0, 0] > 9 and found[0, 0, 0, -1] < -9

@@ -18,17 +18,15 @@ from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.timing import PeakMemory, Recorder, clock_of
 from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
-from colorgan.colorizer.files import color_files
+from colorgan.colorizer.files import Options, color_files
 from colorgan.data.photos import paths
 from colorgan.errors import UserError
 from colorgan.imaging import images
+from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.outputs import make_plan
 
 SIZES = ("640x480", "4000x3000")  # of the photographs that are made by default
-BATCH_SIZE = 8  # that of colorgan.sample by default
-GRAIN = (
-    4.0  # standard deviation of the noise of a made photograph, in 8-bit values: an enlarged one would be too smooth
-)
+GRAIN = 4.0  # standard deviation of the noise of a made photograph, in levels: an enlarged one would be too smooth
 DECODE, PREDICT, PAINT, ENCODE = "decode", "predict", "paint", "encode"
 JPEG = {"quality": 95, "subsampling": "4:4:4"}
 
@@ -119,7 +117,7 @@ def _color(model: Colorizer, files: list[Path]) -> None:
     """Color files as `colorgan.sample` does."""
     with tempfile.TemporaryDirectory(dir=files[0].parent) as out:
         jobs = make_plan(files, Path(out), None, overwrite=False, samples=1).jobs
-        for error in color_files(lambda pictures, _: model.paint(pictures), jobs, BATCH_SIZE):
+        for error in color_files(model, jobs, {}, Options(threads=torch.get_num_threads())):
             if error:
                 raise error
 
@@ -131,7 +129,7 @@ def _color_in_parts(model: Colorizer, files: list[Path], recorder: Recorder) -> 
         photograph = images.read(file)
         recorder.mark(PAINT)
         with _marking(model, recorder):
-            (painted,) = model.paint([torch.from_numpy(photograph.rgb).permute(2, 0, 1)])
+            (painted,) = model.paint([to_tensor(photograph.levels)])
         recorder.mark(ENCODE)
         target = file.parent / f"painted{file.suffix}"
         images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
@@ -158,7 +156,7 @@ def _count_flops(model: Colorizer, file: Path) -> float:
     before = model.net.register_forward_pre_hook(lambda *_: counter.__enter__() and None)
     after = model.net.register_forward_hook(lambda *_: counter.__exit__(None, None, None))
     try:
-        model.paint([torch.from_numpy(images.read(file).rgb).permute(2, 0, 1)])
+        model.paint([to_tensor(images.read(file).levels)])
     finally:
         before.remove()
         after.remove()

@@ -86,7 +86,7 @@ def hint_curve(model: Colorizer, pictures: Tensor, places: Places, seeds: list[i
                 place = suggest(model, picture, known) if places == "suggested" else None
                 x, y = (place.x, place.y) if place else _draw(pictures.shape[-1], generator)
                 known.append(reveal(picture, x, y))
-        colored = to_uint8(torch.stack(model.paint(list(pictures), hints=hints)))  # as the other metrics
+        colored = torch.stack(model.paint(list(to_uint8(pictures)), hints=hints))  # 8 bits, as for the other metrics
         results.append(psnr(colored / 255, pictures))
     return torch.stack(results, dim=1)
 

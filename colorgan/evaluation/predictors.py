@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from colorgan.color import join, split
+from colorgan.color import join
+from colorgan.color_bytes import lightness
 from colorgan.colorizer import checkpoint
 from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
@@ -54,9 +55,8 @@ class ConstantPredictor:
         self.colors = to_uint8(join(L, ab.to(L).view(1, 2, 1, 1).expand(-1, -1, 1, LIGHTNESSES)))[0, :, 0]  # (3, N)
 
     def predict(self, indices: list[int], rgb: Tensor) -> list[Tensor | UserError]:
-        L, _ = split(rgb.float() / 255)
-        place = (L[:, 0] * ((LIGHTNESSES - 1) / 100)).round().int()
-        return [self.colors.index_select(1, one.flatten()).view(3, *one.shape) for one in place]
+        places = [(lightness(picture) * ((LIGHTNESSES - 1) / 100)).round().int() for picture in rgb]
+        return [self.colors.index_select(1, place.flatten()).view(3, *place.shape) for place in places]
 
 
 class ModelPredictor:
@@ -74,16 +74,17 @@ class ModelPredictor:
         self.training_data = training_data
 
     def predict(self, indices: list[int], rgb: Tensor) -> list[Tensor | UserError]:
-        colored = self.colorizer.paint(list(rgb.float() / 255))
+        try:
+            return self.colorizer.paint(list(rgb))
+        except UserError:  # the color of one of them is not finite
+            if len(indices) > 1:
+                return [self.predict([i], picture[None])[0] for i, picture in zip(indices, rgb, strict=True)]
         return [
-            to_uint8(picture) if picture.isfinite().all() else self._not_finite(i)
-            for i, picture in zip(indices, colored, strict=True)
+            UserError(
+                f"'{self.name}': NaN or infinite values for picture {indices[0] + 1}; "
+                "evaluate an epoch before training diverged"
+            )
         ]
-
-    def _not_finite(self, index: int) -> UserError:
-        return UserError(
-            f"'{self.name}': NaN or infinite values for picture {index + 1}; evaluate an epoch before training diverged"
-        )
 
 
 class FolderPredictor:
