@@ -261,17 +261,6 @@ class Counting:
         return np.full((3, size, size), index, np.uint8)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_the_cache_changes_only_how_often_images_are_decoded(workers):
-    plain, cached = ImageDataset(Counting(), 4), ImageDataset(Counting(), 4, "ram", workers)
-    for _ in range(2):
-        for i in range(3):
-            expected, item = plain[i], cached[i]
-            assert torch.equal(item["rgb"], expected["rgb"]) and item["label"] == expected["label"]
-    assert cached.source.decoded == [0, 1, 2]
-    assert len(plain.source.decoded) == 7
-
-
 def test_a_broken_image_is_replaced_by_the_next_readable_one():
     dataset = ImageDataset(Counting(broken=(2,)), 4)
     assert not dataset.broken.any()
@@ -285,16 +274,6 @@ def test_all_images_broken_is_an_error_each_time():
     for _ in range(2):
         with pytest.raises(UserError, match="none of the 3 photographs can be read"):
             dataset[0]
-
-
-def test_a_cache_larger_than_shared_memory_is_refused(monkeypatch):
-    monkeypatch.setattr("colorgan.data.dataset.shutil.disk_usage", lambda path: type("Usage", (), {"free": 40}))
-    monkeypatch.setattr("colorgan.data.dataset.os.path.isdir", lambda path: True)
-    with pytest.raises(UserError, match=r"0\.00 GB of shared memory.*cache=none"):
-        ImageDataset(Counting(), 4, "ram", workers=2)
-    assert len(ImageDataset(Counting(), 4, "ram", workers=0)) == 3
-    with pytest.raises(UserError, match="cache=disk"):
-        ImageDataset(Counting(), 4, "disk")
 
 
 def test_defaults_are_what_a_yaml_file_can_say():

@@ -13,7 +13,8 @@ class Data:
     size: int = 64  # side of the square inputs of the net, in pixels
     batch_size: int = 16  # images per batch and process
     workers: int = 2  # number of worker processes that decode images
-    cache: Literal["none", "ram"] = "ram"  # ram: each image is decoded only once
+    cache: Literal["none", "ram", "disk"] = "ram"  # each image is decoded once a process (ram), or once for all (disk)
+    cache_dir: str | None = None  # folder of the files of cache=disk; null: colorgan in the user's cache folder
     flip: bool = True  # mirror half of the training images
     smallest_crop: float = 0.6  # smallest area of random crops, as a share of the image; 1: no crops
     aging: float = 0.0  # share of training images whose lightness, not color, is made to look like old prints

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler, default_collate
 
 from colorgan.data import augment
 from colorgan.data.aging import age
+from colorgan.data.cache import make_cache
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.source import ImageSource
 from colorgan.errors import UserError
@@ -35,7 +36,7 @@ class PhotographDataModule(pl.LightningDataModule):
 
     Raises:
         UserError: a number in `data` is out of range. `setup` and the loaders raise it if no photograph can be read or
-            the cache does not fit into shared memory.
+            the cache does not fit into shared memory or on the disk.
     """
 
     def __init__(self, make_source: Callable[[bool], ImageSource], data: Any, seed: int):
@@ -165,7 +166,9 @@ class PhotographDataModule(pl.LightningDataModule):
     def _dataset(self, train: bool) -> ImageDataset:
         if train not in self._datasets:
             size = round(DECODE_SCALE * self.data.size) if train and self.data.smallest_crop < 1 else self.data.size
-            dataset = ImageDataset(self.source(train), size, self.data.cache, self._num_workers())
+            source, workers = self.source(train), self._num_workers()
+            cache = make_cache(self.data.cache, self.data.cache_dir, source, size, workers)
+            dataset = ImageDataset(source, size, cache)
             dataset[0]  # raises here if no photograph can be read, and not in a worker, with its traceback
             self._datasets[train] = dataset
         return self._datasets[train]
