@@ -1,6 +1,7 @@
 """The benchmark: each of its modes on tiny work, what it writes, and how it compares."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +24,7 @@ from colorgan.systems.building import build
 from tests.conftest import TINY
 from tests.faking import batch_on_cuda, fake_cuda, system_on_cuda
 from tests.hinting import obedient
+from tests.test_readme import BENCH
 
 FIXED = tuple(training.FIXED)
 SMALL = [item for item in TINY if not item.startswith(FIXED)]
@@ -385,3 +387,14 @@ def test_a_wheel_has_no_commit(monkeypatch, tmp_path):
     found = facts.describe_software()
     assert (found["commit"], found["dirty"]) == (None, None)
     assert "(a wheel)" in report.as_text({**result(x=([1.0], None)), **found})
+
+
+def test_the_commands_of_the_readme(tmp_path, monkeypatch):
+    root = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").symlink_to(root / "experiments")
+    for command in BENCH:
+        arguments = command.replace("4000x3000", "48x32").replace("640x480", "32x24").split()[3:]
+        if arguments[0] == "train":
+            arguments += [*SMALL, "--batches", "2", "--warm-up", "1"]
+        assert bench.main([*arguments, "--repeats", "2"]) in ((0, 1) if "--compare" in command else (0,))

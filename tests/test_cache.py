@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_line_that_names_the_way_out(disk, monkeypatch, tmp_p
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", fallocate)
-    with pytest.raises(UserError, match=r"No space left on device; it needs 0\.00 GB .*data\.cache_dir") as error:
+    with pytest.raises(UserError, match=r"No space left on device; 0\.00 GB needed.*data\.cache_dir") as error:
         disk()
     assert "\n" not in str(error.value)
     assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]

@@ -25,6 +25,7 @@ RELEASE = [command for command in COMMANDS if command.startswith("python -m colo
 EVALUATE = [command for command in COMMANDS if command.startswith("python -m colorgan.evaluate ")]
 COMPARE = [command for command in COMMANDS if command.startswith("python -m colorgan.compare ")]
 TURING = [command for command in COMMANDS if command.startswith("python -m colorgan.turing ")]
+BENCH = [command for command in COMMANDS if command.startswith("python -m colorgan.bench ")]
 DOCTOR = [command for command in COMMANDS if command.startswith("python -m colorgan.doctor")]
 
 
@@ -37,6 +38,7 @@ def test_every_command_is_of_a_kind_that_is_checked():
         *EVALUATE,
         *COMPARE,
         *TURING,
+        *BENCH,
         *DOCTOR,
         ". .venv/bin/activate",
     }

@@ -105,7 +105,7 @@ class DiskCache:
         except OSError as error:
             free = shutil.disk_usage(folder).free / 1e9 if folder.is_dir() else 0.0
             raise UserError(
-                f"data.cache=disk: {folder}: {error.strerror}; it needs {self._bytes() / 1e9:.2f} GB and has {free:.2f}: "
+                f"data.cache=disk: {folder}: {error.strerror}; {self._bytes() / 1e9:.2f} GB needed, {free:.2f} free: "
                 "set data.cache_dir to another folder, or data.cache=none"
             ) from error
 
