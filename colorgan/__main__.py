@@ -15,6 +15,7 @@ COMMANDS = {
     "turing": "ask people which of two pictures is recolored",
     "release": "make a small checkpoint to hand on",
     "bench": "measure speed and memory",
+    "prepare": "make a training set of folders of photographs",
     "prior": "measure how often each color bin occurs",
 }
 

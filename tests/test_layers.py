@@ -19,6 +19,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
         "train",
         "sample",
         "prior",
+        "prepare",
         "evaluate",
         "compare",
         "turing",

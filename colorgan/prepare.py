@@ -1,0 +1,85 @@
+"""Make a training set of folders of photographs: `python -m colorgan.prepare SRC [SRC ...] DST`."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorgan import cli
+from colorgan.cli import Parser, existing_path, nonnegative_float, positive_int, program
+from colorgan.errors import UserError
+
+if TYPE_CHECKING:
+    from colorgan.data.examination import Record
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 a file was unreadable, 2 bad usage, 130 interrupted."""
+    return cli.run(lambda: run(parse(argv)), "the same command continues from there")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Parse the command line; raise UserError if it is wrong."""
+    description = "Make a checked, deduplicated, resized and split training set of folders of photographs."
+    parser = Parser(prog=program("prepare"), description=description)
+    parser.add_argument(
+        "sources", nargs="+", type=existing_path, metavar="SRC", help="a folder of photographs; it is only read"
+    )
+    parser.add_argument("target", type=Path, metavar="DST", help="folder of the training set, for data.root=DST")
+    size = "short side of the pictures in px; smaller photographs keep their size (%(default)s)"
+    parser.add_argument("--size", type=positive_int, default=288, help=size)
+    parser.add_argument("--quality", type=positive_int, default=95, help="of the JPEG files, 1 to 100 (%(default)s)")
+    parser.add_argument(
+        "--val-share", type=nonnegative_float, default=0.1, help="share of the pictures to validate on (%(default)s)"
+    )
+    gray = "leave out photographs with less color than this, gray and toned ones; 0 keeps them (%(default)s)"
+    parser.add_argument("--near-gray", type=nonnegative_float, default=3.5, help=gray)
+    least = "leave out photographs with a shorter side than this, in px (%(default)s)"
+    parser.add_argument("--min-size", type=positive_int, default=64, help=least)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument("--jobs", type=positive_int, default=cores, help="number of processes (the cores, %(default)s)")
+    args = parser.parse_args(argv)
+    if args.quality > 100:
+        parser.error(f"--quality {args.quality}: at most 100")
+    if args.val_share >= 1:
+        parser.error(f"--val-share {args.val_share:g}: must be below 1")
+    return args
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare the training set, print a summary, and return the exit code."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.data.examination import UNREADABLE, Settings
+    from colorgan.data.preparation import prepare
+
+    settings = Settings(args.size, args.quality, args.val_share, args.near_gray, args.min_size)
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+
+        def watch(records: Iterable["Record"], total: int) -> Iterator["Record"]:
+            for record in progress.track(records, total=total, description="reading"):
+                if record.verdict == UNREADABLE:
+                    console.print(f"{record.picture}: {record.why}")
+                yield record
+
+        try:
+            lines = prepare(args.sources, args.target, settings, args.jobs, watch)
+        except OSError as error:
+            raise UserError(f"{error.filename or args.target}: {error.strerror or error}") from error
+    splits = Counter(str(line["kept"]).partition("/")[0] for line in lines if "kept" in line)
+    reasons = Counter(str(line["left_out"]) for line in lines if "left_out" in line)
+    left_out = f"{reasons.total()} left out"
+    if reasons:
+        left_out += f" ({', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items()))})"
+    kept = f"{splits.total()} kept ({splits['train']} train, {splits['val']} val)"
+    print(f"{kept}, {left_out}: see {args.target / 'manifest.jsonl'}")
+    return 1 if reasons[UNREADABLE] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
