@@ -288,7 +288,7 @@ def assert_same_states(records, average):
         names = [name for name in expected if name.startswith("ema.module.") == average]
         torch.testing.assert_close(
             *({name: state[name] for name in names} for state in (seen, expected)),
-            # The memory layout of a run differs, and so does its rounding: with AVX2 by 4e-5, a fifth of a step of Adam.
+            # A run has another memory layout, and so other rounding: with AVX2 by 4e-5, a fifth of a step of Adam.
             **{"rtol": 1e-5, "atol": 1e-4},
             msg=lambda text, step=step: f"after step {step}: {text}",
         )
