@@ -23,6 +23,7 @@ class Node:
     batch_size: int = 4
     workers: int = 0
     cache: str = "ram"
+    cache_dir: str | None = None
     flip: bool = True
     smallest_crop: float = 0.6
     aging: float = 0.0
