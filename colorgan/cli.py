@@ -55,6 +55,11 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see --help")
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def existing_path(text: str) -> Path:
     """Parse the path of an existing file or folder."""
     if not os.path.exists(text):

@@ -1,8 +1,8 @@
 """Color conversions between sRGB and CIE Lab (D65), in full float32 on every device, also under autocast and TF32.
 
-All color conversions of the package are here, but for those of 8-bit pixels by table (`color_bytes`). They consist of
-elementwise arithmetic with Python numbers: a matrix product would be rounded to TF32 in training on CUDA, and constant
-tensors would have to be copied to the device.
+All color conversions of the package are here, but for those of 8-bit pixels (`color_bytes` and `kernels`).
+They consist of elementwise arithmetic with Python numbers: a matrix product would be rounded to TF32 in training on
+CUDA, and constant tensors would have to be copied to the device.
 """
 
 import numpy as np

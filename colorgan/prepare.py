@@ -1,7 +1,6 @@
 """Make a training set of folders of photographs: `python -m colorgan.prepare SRC [SRC ...] DST`."""
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan import cli
-from colorgan.cli import Parser, existing_path, nonnegative_float, positive_int, program
+from colorgan.cli import Parser, existing_path, nonnegative_float, positive_int, program, usable_cores
 from colorgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--near-gray", type=nonnegative_float, default=3.5, help=gray)
     least = "leave out photographs with a shorter side than this, in px (%(default)s)"
     parser.add_argument("--min-size", type=positive_int, default=64, help=least)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parser.add_argument("--jobs", type=positive_int, default=cores, help="number of processes (the cores, %(default)s)")
+    jobs = "number of processes (one per core, %(default)s)"
+    parser.add_argument("--jobs", type=positive_int, default=usable_cores(), help=jobs)
     args = parser.parse_args(argv)
     if args.quality > 100:
         parser.error(f"--quality {args.quality}: at most 100")

@@ -122,6 +122,13 @@ def test_a_picture_that_was_cut_short_is_decoded_again(disk):
     assert disk().get(0) is None
 
 
+def test_a_file_that_was_cut_off_is_made_anew(disk):
+    one = disk()
+    one.put(0, PIXELS)
+    os.truncate(one.path, 100)
+    assert disk().get(0) is None
+
+
 @pytest.mark.parametrize("change", ["content", "time", "name", "one more", "size"])
 def test_changed_photographs_have_another_file(disk, source, tmp_path, change):
     before = disk()

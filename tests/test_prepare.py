@@ -28,6 +28,25 @@ preparation.examine = examine
 prepare.main()
 """
 
+KILLED_LATE = """
+import os, signal
+from pathlib import Path
+from colorgan import prepare
+from colorgan.data import preparation
+
+moved = []
+
+def replace(source, target, real=os.replace):
+    if "train" in Path(target).parts:
+        moved.append(target)
+    if len(moved) > 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+
+preparation.os.replace = replace
+prepare.main()
+"""
+
 
 def scene(seed, width=120, height=96):
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -103,6 +122,14 @@ def test_a_killed_run_goes_on_to_the_tree_of_an_unbroken_one(source, tmp_path):
     assert process.returncode == -signal.SIGKILL and not (tmp_path / "set/manifest.jsonl").exists()
     with open(tmp_path / "set/.prepare/journal.jsonl", "a") as file:
         file.write('{"picture": "torn')
+    assert call(source, tmp_path / "set") == 0
+    assert tree(tmp_path / "set") == tree(tmp_path / "whole")
+
+
+def test_a_run_that_is_killed_while_it_moves_pictures_goes_on_to_the_same_tree(source, tmp_path):
+    call(source, tmp_path / "whole")
+    process = subprocess.run([sys.executable, "-c", KILLED_LATE, source, tmp_path / "set", "--jobs", "1"], check=False)
+    assert process.returncode == -signal.SIGKILL and len(list((tmp_path / "set").glob("train/*/*"))) == 5
     assert call(source, tmp_path / "set") == 0
     assert tree(tmp_path / "set") == tree(tmp_path / "whole")
 

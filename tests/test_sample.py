@@ -141,6 +141,21 @@ def test_a_batch_that_fails_is_tried_one_by_one(run, model, tmp_path, capsys):
     assert capsys.readouterr().err.splitlines() == ["colorized/big.png: not written, the model failed: out of memory"]
 
 
+@pytest.mark.parametrize("error", [RuntimeError("out of memory\nwith details"), MemoryError()])
+def test_a_photograph_too_large_for_the_memory_costs_itself_alone(run, model, tmp_path, capsys, error):
+    def shrink(picture, size=None):
+        if picture.shape[-1] > 20:
+            raise error
+        return torch.zeros(1, 1, *picture.shape[-2:])
+
+    model.shrink = shrink
+    photo(tmp_path / "in/a.png")
+    photo(tmp_path / "in/big.png", size=(40, 20))
+    assert run("in") == 1
+    assert outputs(tmp_path / "colorized") == ["a.png"]
+    assert capsys.readouterr().err.startswith("colorized/big.png: not written, the model failed: ")
+
+
 def test_an_output_that_cannot_be_written_costs_itself_alone(run, tmp_path, capsys):
     photo(tmp_path / "in/a/x.png")
     photo(tmp_path / "in/b.png")

@@ -87,10 +87,10 @@ def _measure_input(model: Colorizer, files: list[Path], repeats: int, device: st
         whole.mark("end")
         peaks.append(memory.peak())
         parts.enter(window)
-        _color_in_parts(model, files, parts)
+        painted = _color_in_parts(model, files, parts)
         pillow.enter(window)
         pillow.mark("whole")
-        _recode(files[0])
+        _recode(files[0], painted)
         pillow.enter(None)
         pillow.mark("end")
     n = len(files)
@@ -122,8 +122,8 @@ def _color(model: Colorizer, files: list[Path]) -> None:
                 raise error
 
 
-def _color_in_parts(model: Colorizer, files: list[Path], recorder: Recorder) -> None:
-    """Color files one after the other, and record the phases."""
+def _color_in_parts(model: Colorizer, files: list[Path], recorder: Recorder) -> np.ndarray:
+    """Color files one after the other, and record the phases; return the last picture, uint8 (H, W, 3)."""
     for file in files:
         recorder.mark(DECODE)
         photograph = images.read(file)
@@ -132,10 +132,12 @@ def _color_in_parts(model: Colorizer, files: list[Path], recorder: Recorder) -> 
             (painted,) = model.paint([to_tensor(photograph.levels)])
         recorder.mark(ENCODE)
         target = file.parent / f"painted{file.suffix}"
-        images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
+        rgb = painted.permute(1, 2, 0).numpy()
+        images.write(target, rgb, photograph.alpha, photograph.exif)
         target.unlink()
     recorder.enter(None)
     recorder.mark("end")
+    return rgb
 
 
 @contextmanager
@@ -163,12 +165,12 @@ def _count_flops(model: Colorizer, file: Path) -> float:
     return counter.get_total_flops()
 
 
-def _recode(file: Path) -> None:
-    """Decode a file and encode it as JPEG, by Pillow alone."""
+def _recode(file: Path, colored: np.ndarray) -> None:
+    """Decode a file, and encode its colored picture (H, W, 3) as JPEG, by Pillow alone."""
     with Image.open(file) as image:
-        rgb = image.convert("RGB")
+        image.load()
     target = file.parent / "recoded.jpg"
-    rgb.save(target, **JPEG)
+    Image.fromarray(colored).save(target, **JPEG)
     target.unlink()
 
 

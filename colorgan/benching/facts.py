@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 import colorgan
-from colorgan.diagnosis.machine import cpu_model, memory_limits, usable_cores
+from colorgan.cli import usable_cores
+from colorgan.diagnosis.machine import cpu_model, memory_limits
 from colorgan.packaged import PACKAGE
 
 PACKAGES = ("torchvision", "pytorch-lightning", "pillow")

@@ -108,11 +108,11 @@ def _read_ahead(
 def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> Item:
     photograph = images.read(job.source)
     picture = to_tensor(photograph.levels)
-    lightness = model.shrink(picture, size)
     try:
+        lightness = model.shrink(picture, size)
         given = rasterize(hints, picture.shape[-2:], lightness.shape[-2:]) if hints else None
-    except UserError as error:
-        raise UserError(f"{job.target}: not written: {error}") from None
+    except (UserError, RuntimeError, MemoryError) as error:
+        raise _describe(error, job.target) from None
     return Item(job, photograph, lightness, given)
 
 
@@ -140,13 +140,18 @@ def _finish(model: Colorizer, item: Item, color: LowResolution | Exception, opti
         if isinstance(color, Exception):
             raise color
         painted = model.fill(to_tensor(photograph.levels), color, options.upsample, options.saturation)
-    except UserError as error:
-        return UserError(f"{target}: not written: {error}")
-    except (RuntimeError, MemoryError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        return UserError(f"{target}: not written, the model failed: {reason}")
+    except (UserError, RuntimeError, MemoryError) as error:
+        return _describe(error, target)
     try:
         images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
     except UserError as error:
         return error
     return None
+
+
+def _describe(error: Exception, target: Path) -> UserError:
+    """Word in one line why a photograph is not colored."""
+    if isinstance(error, UserError):
+        return UserError(f"{target}: not written: {error}")
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return UserError(f"{target}: not written, the model failed: {reason}")

@@ -17,7 +17,7 @@ from colorgan.color_bytes import join_bytes, lightness
 from colorgan.colorizer.upsampling import Upsampling, make_upsampler
 from colorgan.errors import UserError
 
-STRIP = 2**17  # pixels computed at a time, so that intermediate values fit into the cache of a CPU
+STRIP = 2**17  # pixels that a thread computes at a time: bounds the memory of intermediate values
 
 
 @dataclass

@@ -99,7 +99,7 @@ class DiskCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"):
-                if not self.path.exists():
+                if not self.path.exists() or self.path.stat().st_size != self._bytes():  # cut off
                     _allocate(self.path, self._bytes())
             self._map()
         except OSError as error:

@@ -23,6 +23,7 @@ from colorgan.errors import UserError
 
 FORMAT = 1  # of the files in the target folder
 DUPLICATE = "near-duplicate"
+JOURNAL, PLAN, MANIFEST = "journal.jsonl", "plan.jsonl", "manifest.jsonl"
 _SPLITS = ("train", "val")
 Watch = Callable[[Iterable[Record], int], Iterable[Record]]
 Line = dict[str, str | int]
@@ -66,19 +67,13 @@ def _prepare(
     found: dict[str, Path], named: dict[str, Path], target: Path, settings: Settings, jobs: int, watch: Watch
 ) -> list[Line]:
     work = target / ".prepare"
-    journal, plan, manifest = work / "journal.jsonl", work / "plan.jsonl", target / "manifest.jsonl"
-    records = {line["picture"]: Record(**line) for line in _read_lines(journal)}
-    earlier = _read_lines(plan if plan.exists() else manifest)
+    records = {line["picture"]: Record(**line) for line in _read_lines(work / JOURNAL)}
+    earlier = _read_lines(work / PLAN if (work / PLAN).exists() else target / MANIFEST)
     previous = {line["picture"]: line["kept"] for line in earlier if "kept" in line}
-    todo = [picture for picture, path in found.items() if _is_due(records.get(picture), path)]
+    due = [picture for picture, path in found.items() if _is_due(records.get(picture), path)]
     while True:
-        tasks = [Task(picture, found[picture], _waiting(work, picture)) for picture in todo]
-        with open(journal, "a", encoding="utf-8") as file:
-            file.write("\n")  # ends a line that was torn when an earlier run was killed
-            for record in watch(run_parallel(examine, tasks, settings, jobs), len(tasks)):
-                file.write(json.dumps(asdict(record)) + "\n")
-                file.flush()
-                records[record.picture] = record
+        tasks = [Task(picture, found[picture], _waiting(work, picture)) for picture in due]
+        _examine(tasks, records, work / JOURNAL, settings, jobs, watch)
         lines = _arrange(list(records.values()), previous, named, settings.val_share)
         missing = [line["picture"] for line in lines if "kept" in line and not _is_there(line, target)]
         for picture in missing:
@@ -86,22 +81,40 @@ def _prepare(
                 del records[picture]
         if not missing:
             break
-        todo = [picture for picture in missing if picture in found]
+        due = [picture for picture in missing if picture in found]
     kept = {line["picture"]: line["kept"] for line in lines if "kept" in line}
-    for picture, place in previous.items():
+    for picture, place in previous.items():  # before the plan, which knows nothing of them
         if kept.get(picture) != place:
             (target / place).unlink(missing_ok=True)
-    _write_lines(plan, lines)
+    _write_lines(work / PLAN, lines)
+    _move(kept, target)
+    _write_lines(work / JOURNAL, [asdict(record) for _, record in sorted(records.items())])
+    shutil.rmtree(work / "pictures")
+    os.replace(work / PLAN, target / MANIFEST)
+    return lines
+
+
+def _examine(
+    tasks: list[Task], records: dict[str, Record], journal: Path, settings: Settings, jobs: int, watch: Watch
+) -> None:
+    """Add the records of photographs to `records`, and each to the journal as soon as it is known."""
+    with open(journal, "a", encoding="utf-8") as file:
+        file.write("\n")  # ends a line that was torn when an earlier run was killed
+        for record in watch(run_parallel(examine, tasks, settings, jobs), len(tasks)):
+            file.write(json.dumps(asdict(record)) + "\n")
+            file.flush()
+            records[record.picture] = record
+
+
+def _move(kept: dict[str, str], target: Path) -> None:
+    """Move the pictures that wait to their places."""
     for split in _SPLITS:
         (target / split).mkdir(exist_ok=True)
     for picture, place in kept.items():
-        if _waiting(work, picture).exists():
+        waiting = _waiting(target / ".prepare", picture)
+        if waiting.exists():
             (target / place).parent.mkdir(exist_ok=True)
-            os.replace(_waiting(work, picture), target / place)
-    _write_lines(journal, [asdict(record) for _, record in sorted(records.items())])
-    shutil.rmtree(work / "pictures")
-    os.replace(plan, manifest)
-    return lines
+            os.replace(waiting, target / place)
 
 
 def _arrange(records: list[Record], previous: dict[str, str], named: dict[str, Path], val_share: float) -> list[Line]:

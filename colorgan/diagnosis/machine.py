@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from colorgan.cli import usable_cores
 from colorgan.diagnosis.anonymous import anonymize
 from colorgan.diagnosis.processes import run_python
 from colorgan.packaged import released
@@ -178,11 +179,6 @@ def cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_limits() -> tuple[int, int]:
