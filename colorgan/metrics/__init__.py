@@ -3,12 +3,12 @@
 `functional` holds the formulas on tensors, exported here; `registry.METRICS` is the table that the evaluator reports.
 """
 
-from colorgan.metrics.color_difference import ciede2000
 from colorgan.metrics.functional import (
     ab_error,
     ab_histogram,
     accuracy,
     auc,
+    ciede2000,
     colorfulness,
     colorfulness_ddcolor,
     histogram_distance,

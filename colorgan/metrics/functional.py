@@ -1,6 +1,6 @@
-"""The formulas of the metrics, one value per picture, but for CIEDE2000, which has a file of its own.
+"""The formulas of the metrics, one value per picture. Where a library has a metric, its own is used.
 
-torchmetrics and kornia are imported where they are called: training needs the other functions and waits for neither.
+torchmetrics, kornia and scikit-image are imported where they are called: training waits for none of them.
 """
 
 import math
@@ -76,6 +76,22 @@ def rmse_ab(ab: Tensor, truth: Tensor) -> Tensor:
         (B,) in Lab units.
     """
     return (ab - truth).square().mean(dim=(1, 2, 3)).sqrt()
+
+
+def ciede2000(lab: Tensor, truth: Tensor) -> Tensor:
+    """Compute the mean CIEDE2000 color difference (Sharma, Wu and Dalal 2005).
+
+    Args:
+        lab: (B, 3, H, W) in Lab units.
+        truth: the same shape and range.
+
+    Returns:
+        (B,), 0 and above; 1 is just noticeable.
+    """
+    from skimage.color import deltaE_ciede2000
+
+    difference = deltaE_ciede2000(lab.cpu().numpy(), truth.cpu().numpy(), channel_axis=1)
+    return torch.from_numpy(difference).mean(dim=(1, 2)).to(lab)
 
 
 def lab_mae(lab: Tensor, truth: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from colorgan.metrics import functional
 from colorgan.metrics.bootstrap import Interval, normal_interval, percentile_interval
-from colorgan.metrics.color_difference import ciede2000
 from colorgan.metrics.distances import frechet_distance, kernel_distances
 from colorgan.metrics.metric import Batch, Metric
 
@@ -109,7 +108,7 @@ METRICS: dict[str, Metric] = {
         better="lower",
         perfect=0.0,
         definition="Mean CIEDE2000 color difference, 0 and up; 1 is just noticeable (Sharma, Wu and Dalal 2005).",
-        measure=lambda pictures, truth: ciede2000(pictures.lab, truth.lab),
+        measure=lambda pictures, truth: functional.ciede2000(pictures.lab, truth.lab),
     ),
     "mae": Metric(
         title="MAE",
