@@ -1,6 +1,8 @@
 """Train: `python -m colorgan.train EXPERIMENT [--resume] [--from CKPT] [--init CKPT] [--dry-run] [key=value ...]`."""
 
 import argparse
+import os
+import shlex
 import sys
 
 from colorgan.cli import Parser, program
@@ -8,7 +10,7 @@ from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train an experiment, and return the exit code: 0 done, 2 error."""
+    """Train an experiment, and return the exit code: 0 done, 2 error, 128 + the signal that stopped it."""
     try:
         return _train(_parse(argv))
     except UserError as error:
@@ -42,15 +44,25 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _train(args: argparse.Namespace) -> int:
+    from colorgan.training.signals import Stopped, requeue_slurm_job
     from colorgan.training.start import plan, run
 
     planned = plan(args.experiment, args.overrides, args.resume, args.back_to, args.init)
     if args.dry_run:
         print(planned.as_yaml(), end="")
-    elif planned.complete:
+        return 0
+    if planned.complete:
         print(f"{planned.experiment.run_dir} is complete: {planned.complete}")
-    else:
+        return 0
+    try:
         run(planned)
+    except Stopped as stopped:
+        if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+            command = shlex.join([args.experiment, "--resume", *args.overrides])
+            print(f"stopped by {stopped}, everything is saved; it goes on with", file=sys.stderr)
+            print(f"  {program('train')} {command}", file=sys.stderr, flush=True)
+            requeue_slurm_job(stopped.number)
+        return stopped.exit_code
     return 0
 
 

@@ -92,12 +92,12 @@ def test_the_color_loss_begins_the_run_alone():
     model, progress = make_system("system.color_first=0.25", "optim.accumulate=2"), 0.2
     model.progress = lambda: progress
     first, discriminator = weights(model.model), weights(model.discriminator)
-    model.training_step(batch(), 0)
+    model.train_batch(batch())
     second = weights(model.model)
     assert not same(first, model.model)
     assert same(discriminator, model.discriminator)
     progress = 0.25
-    model.training_step(batch(), 1)
+    model.train_batch(batch())
     assert not same(second, model.model)
     assert not same(discriminator, model.discriminator)
 
@@ -110,7 +110,7 @@ def test_the_first_steps_are_those_of_the_color_loss():
     first.model.load_state_dict(supervised.model.state_dict())
     pictures = batch()
     for model in (supervised, first):
-        model.training_step(pictures, 0)
+        model.train_batch(pictures)
     assert all(map(torch.equal, weights(supervised.model), weights(first.model)))
 
 

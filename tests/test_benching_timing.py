@@ -81,7 +81,7 @@ def test_recording_the_phases_of_a_step_waits_for_nothing():
         steps.on_train_start(SimpleNamespace(optimizers=system._trainer.optimizers), system)
         waits.clear()
         steps.recorder.enter(0)
-        system.training_step(batch_on_cuda(), 0)
+        system.train_batch(batch_on_cuda())
         assert not waits and not device.waits
     phases = ["generator forward", "discriminator step", "generator step"]  # the loop is not there to mark the others
     assert list(steps.recorder.totals()[0]) == phases

@@ -16,19 +16,20 @@ from PIL import Image
 from tests.conftest import TINY
 
 SCRIPT = """
-import hashlib, json, os, sys, torch
+import hashlib, json, os, signal, sys, torch
 from pathlib import Path
 from pytorch_lightning.callbacks import Timer
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from colorgan import train
 from colorgan.data.module import PhotographDataModule
 from colorgan.systems.base import System
-from colorgan.training import trainer
+from colorgan.training import checkpoints, trainer
 
 torch.set_num_threads(1)
 rank = int(os.environ["RANK"])
 clock, end, wrapped = Timer.time_elapsed, System.on_train_batch_end, System.replicate
-batches = PhotographDataModule.sample_train_batches
+batches, step = PhotographDataModule.sample_train_batches, System.training_step
+checkpoints.AGREE_EVERY = 1
 seen = {}
 
 def time_elapsed(self, stage="train"):  # the clock of the second rank is a minute ahead
@@ -49,6 +50,11 @@ def on_train_batch_end(self, *args):
     seen["batches"] += 1
     end(self, *args)
 
+def training_step(self, batch, batch_idx):  # the second rank is asked to stop
+    if self.experiment.name == "stopped" and batch_idx == rank == 1 and not self.trainer.ckpt_path:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return step(self, batch, batch_idx)
+
 def on_train_end(self):
     state = b"".join(value.numpy().tobytes() for value in self.state_dict().values())
     seen["digest"] = hashlib.sha256(state).hexdigest()
@@ -57,7 +63,7 @@ def sample_train_batches(self, n):
     seen["initialized"] = True
     return batches(self, n)
 
-for name in ("replicate", "on_train_batch_end", "on_train_end"):
+for name in ("replicate", "on_train_batch_end", "training_step", "on_train_end"):
     setattr(System, name, globals()[name])
 PhotographDataModule.sample_train_batches = sample_train_batches
 trainer.draw_curves = lambda rows, path: None
@@ -74,6 +80,7 @@ ACCUMULATED = ["optim.accumulate=2"]
 PROJECTED = ["discriminator=projected", "discriminator.body=resnet10t", "pretrained=false"]
 HINTED = ["net=encoder_unet", "net.body=test_efficientnet", "net.hints=true", "pretrained=false"]
 HINTED += ["system.hint_share=0.5", "optim.encoder_lr=0.5", "optim.encoder_warmup=1"]
+THREE_BATCHES = ["trainer.max_epochs=2", "trainer.limit_train_batches=3"]
 SCHEDULES = ("constant", "step", "exponential", "linear", "cosine", "plateau")
 RUNS = {
     **{
@@ -104,7 +111,10 @@ RUNS = {
     "other folders": ["data.name=folder", "data.root=otherRANK"],
     "two epochs": ["trainer.max_epochs=2"],
     "resumed": ["--resume", "trainer.max_epochs=2", "run_dir=run0"],
+    "whole": THREE_BATCHES,
+    "stopped": [*THREE_BATCHES, "name=stopped"],
 }
+RUNS["resumed in an epoch"] = ["--resume", *THREE_BATCHES, f"run_dir=run{list(RUNS).index('stopped')}"]
 
 
 def start_pair(folder, runs, script=SCRIPT):
@@ -127,7 +137,7 @@ def start_pair(folder, runs, script=SCRIPT):
         )
         for rank in (0, 1)
     ]
-    return ["".join(process.communicate(timeout=600)) for process in processes]
+    return ["".join(process.communicate(timeout=1500)) for process in processes]
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +166,7 @@ def draw_photographs(folder, n):
         Image.fromarray(pixels if i % 4 else pixels[..., 0]).save(folder / f"{i:02}.png")
 
 
-TRAINED = [name for name in RUNS if name != "other folders"]
+TRAINED = [name for name in RUNS if name not in ("other folders", "stopped")]
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -197,6 +207,11 @@ def test_ranks_with_other_photographs_do_not_start(pair):
 
 def test_a_resumed_pair_ends_as_one_that_never_stopped(pair):
     assert pair[0]["resumed"][0]["digest"] == pair[0]["two epochs"][0]["digest"]
+
+
+def test_a_signal_to_one_rank_stops_both_in_the_middle_of_an_epoch(pair):
+    assert [rank["code"] for rank in pair[0]["stopped"]] == [143, 143]
+    assert pair[0]["resumed in an epoch"][0]["digest"] == pair[0]["whole"][0]["digest"]
 
 
 def test_one_rank_writes(pair):

@@ -45,7 +45,7 @@ def train(*overrides):
     """A system after one step."""
     model = system_on_cuda(*overrides)
     with bfloat16():
-        model.training_step(batch_on_cuda(), 0)
+        model.train_batch(batch_on_cuda())
         model.ema.update_parameters(model.model)
     assert all(p.is_cuda and (p.grad is None or p.grad.is_cuda) for p in model.parameters())
     return model

@@ -27,7 +27,7 @@ EXPERIMENTS = {
 
 
 def step(model, number=0):
-    model.training_step(batch_on_cuda(), number)
+    model.train_batch(batch_on_cuda())
     model.ema.update_parameters(model.model)
 
 

@@ -123,8 +123,8 @@ def test_training_changes_the_critics_and_never_the_body(mixing):
     model.manual_backward = lambda loss: loss.backward()
     model.log_train = lambda values, share=1.0: None
     before = {name: value.clone() for name, value in model.discriminator.state_dict().items()}
-    for step in range(2):
-        model.training_step({"rgb": torch.rand(2, 3, 32, 32)}, step)
+    for _ in range(2):
+        model.train_batch({"rgb": torch.rand(2, 3, 32, 32)})
     changed = {k for k, v in model.discriminator.state_dict().items() if not torch.equal(v, before[k])}
     assert changed and not [name for name in changed if not name.startswith("critics.")]
     assert not [p for p in model.discriminator.body.parameters() if p.requires_grad]

@@ -71,7 +71,7 @@ def test_any_net_takes_any_codec_in_any_system(net, codec, system):
     model.log_train = lambda values, share=1.0: logged.update(values)
     batch = {"rgb": torch.rand(2, 3, 32, 32), "label": torch.tensor([0, 1]), "index": torch.tensor([0, 1])}
     model.initialize(iter([batch]))
-    model.training_step(batch, 0)
+    model.train_batch(batch)
     assert logged["color_loss"].isfinite() and logged["generator_gradient_norm"] > 0
 
 

@@ -35,7 +35,7 @@ def test_one_pass_of_the_generator_serves_its_first_step_and_the_discriminator()
     passes = []
     model = make_system("system.generator_steps=3")
     model.model.net.register_forward_hook(lambda *_: passes.append(1))
-    model.training_step(batch(), 0)
+    model.train_batch(batch())
     assert len(passes) == 3
 
 
@@ -47,7 +47,7 @@ def test_a_batch_in_parts_takes_the_same_step(kind, parts):
     split_up.load_state_dict(whole.state_dict())
     pictures = batch()
     for model in (whole, split_up):
-        model.training_step(pictures, 0)
+        model.train_batch(pictures)
     for (name, one), other in zip(whole.named_parameters(), split_up.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6), name
 
@@ -59,7 +59,7 @@ def test_a_batch_in_parts_logs_the_means_over_its_pictures():
     pictures, losses = batch(), []
     for model in (whole, split_up):
         del model.log_train
-        model.training_step(pictures, 0)
+        model.train_batch(pictures)
         losses.append({key: float(value) for key, value in model.step_means().items() if "loss" in key})
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -73,8 +73,8 @@ def test_a_batch_of_no_parts_is_refused():
 @pytest.mark.parametrize("color", ["l1", "mse"])
 def test_every_loss_trains_to_finite_weights(loss, color):
     model = make_system(f"system.loss={loss}", "system.real_label=1", f"codec.loss={color}")
-    for step in range(2):
-        model.training_step(batch(), step)
+    for _ in range(2):
+        model.train_batch(batch())
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -85,7 +85,7 @@ def test_the_discriminators_rate_is_a_ratio():
 
 def test_clipping_bounds_the_gradient():
     model = make_system("optim.clip=0.001")
-    model.training_step(batch(), 0)
+    model.train_batch(batch())
     norm = torch.cat([parameter.grad.flatten() for parameter in model.model.net.parameters()]).norm()
     assert norm <= 0.00101
 
@@ -127,7 +127,7 @@ def test_the_average_starts_at_the_net_and_then_lags_behind_it():
     model = make_system("system.ema=0.9")
     model.ema.update_parameters(model.model)
     start = weights(model.model)
-    model.training_step(batch(), 0)
+    model.train_batch(batch())
     model.ema.update_parameters(model.model)
     share = 1 - 2 / 11  # after one step (1 + n) / (10 + n) is below the decay
     expected = [old + share * (new - old) for old, new in zip(start, model.model.parameters(), strict=True)]
@@ -175,7 +175,7 @@ def test_each_part_of_a_batch_gets_hints_of_its_own_colors(kind, parts):
     model = make_system(*HINTED, f"system={kind}", "system.hint_share=1", f"optim.accumulate={parts}")
     pictures, ab = plain_colors()
     hints = given_hints(model.model.net)
-    model.training_step(pictures, 0)
+    model.train_batch(pictures)
     drawn = torch.cat(hints[:parts])
     assert len(drawn) == 4 and drawn[:, 2].flatten(1).any(dim=1).all()
     torch.testing.assert_close(drawn[:, :2], ab * drawn[:, 2:], atol=0.05, rtol=0)
@@ -188,8 +188,8 @@ def test_each_part_of_a_batch_gets_hints_of_its_own_colors(kind, parts):
 def test_some_pictures_get_hints_and_validation_none():
     model = make_system(*HINTED, "system.hint_share=0.5")
     hints, of_average = given_hints(model.model.net), given_hints(model.average.net)
-    for step in range(4):
-        model.training_step(batch(8), step)
+    for _ in range(4):
+        model.train_batch(batch(8))
     share = torch.cat(hints)[:, 2].flatten(1).any(dim=1).float().mean()
     assert 0.2 < share < 0.8
     model.average.eval()(torch.full((1, 1, 32, 32), 50.0))
@@ -199,7 +199,7 @@ def test_some_pictures_get_hints_and_validation_none():
 def test_no_share_draws_no_hints():
     model = make_system(*HINTED)
     hints = given_hints(model.model.net)
-    model.training_step(batch(), 0)
+    model.train_batch(batch())
     assert hints == [None]
 
 

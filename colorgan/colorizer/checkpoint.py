@@ -1,5 +1,6 @@
 """Reading checkpoints: data only, so that a hostile file cannot run code."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: its experiment asks for values of this machine; it was not written by colorgan")
     upgrade(content)
     return content
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a checkpoint can be read to its last byte: whether all its checksums are right."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, RuntimeError):  # RuntimeError: encrypted
+        return False
 
 
 def upgrade(content: dict[str, Any]) -> None:

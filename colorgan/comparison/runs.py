@@ -56,7 +56,7 @@ class Run:
     def is_complete(self, plan: Plan) -> bool:
         """Return whether the run was trained to the end of its plan."""
         latest = run_directory.latest_checkpoint(self.run_dir)
-        return latest is not None and checkpoint.read(latest)["epoch"] + 1 >= plan.epochs
+        return latest is not None and run_directory.epochs_done(checkpoint.read(latest)) >= plan.epochs
 
 
 def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:

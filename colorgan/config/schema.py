@@ -73,6 +73,8 @@ class Checkpoint:
 
     keep: int = 3  # number of latest epochs to keep
     keep_every: int = 0  # keep every n-th epoch, too; 0: none
+    every_minutes: float = 10.0  # minutes between two checkpoints in the middle of an epoch; 0: none
+    every_batches: int = 0  # batches of an epoch between two of them; 0: none
     monitor: str | None = None  # metric whose best epoch is saved as best.ckpt; null: the system's (docs/recipe.md)
 
 

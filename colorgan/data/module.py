@@ -8,13 +8,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, default_collate
+from torch.utils.data import DataLoader, default_collate
 
 from colorgan.data import augment
 from colorgan.data.aging import age
 from colorgan.data.cache import make_cache
 from colorgan.data.dataset import ImageDataset
-from colorgan.data.source import ImageSource
+from colorgan.data.loading import ResumableLoader, ResumableSampler, require_same_order
+from colorgan.data.source import ImageSource, digest
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
@@ -49,6 +50,7 @@ class PhotographDataModule(pl.LightningDataModule):
         self._datasets: dict[bool, ImageDataset] = {}
         self._dropped: Tensor | None = None  # bool, per training image: replaced as near-gray; on the device
         self._reported = (0, 0)
+        self._saved_order: dict[str, Any] = {}
 
     @property
     def classes(self) -> list[str]:
@@ -144,6 +146,19 @@ class PhotographDataModule(pl.LightningDataModule):
         rgb = augment.random_horizontal_flip(rgb, generator) if self.data.flip else rgb
         return {**batch, "rgb": age(rgb, self.data.aging, generator) if self.data.aging else rgb}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what determines the batches of an epoch; Lightning saves it with a checkpoint."""
+        return {
+            "data.batch_size": self.data.batch_size,
+            "processes": self.trainer.world_size if self.trainer else 1,
+            "seed": self.seed,
+            "digest of the pictures": digest(self.source(train=True)),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what determined the batches of a checkpoint."""
+        self._saved_order = state
+
     def report(self) -> str | None:
         """Return one line about the unreadable files and near-gray images so far; None if there is nothing new.
 
@@ -183,10 +198,11 @@ class PhotographDataModule(pl.LightningDataModule):
     def _loader(self, train: bool) -> DataLoader:
         dataset = self._dataset(train)
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = DistributedSampler(dataset, replicas, rank, shuffle=train, seed=self.seed)
+        sampler = ResumableSampler(dataset, replicas, rank, shuffle=train, seed=self.seed)
         workers = self._num_workers()
-        return _LazyDataLoader(
+        return ResumableLoader(
             dataset,
+            position=self._first_batch if train else lambda: 0,
             batch_size=self.data.batch_size,
             sampler=sampler,
             drop_last=train and len(sampler) >= self.data.batch_size,
@@ -194,6 +210,17 @@ class PhotographDataModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
+
+    def _first_batch(self) -> int:
+        """Return the batch of the epoch at which a run goes on.
+
+        Raises:
+            UserError: it is not the first, and the batches of the epoch are others than before.
+        """
+        first = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.trainer else 0
+        if first:
+            require_same_order(self._saved_order, self.state_dict())
+        return first
 
     def _num_workers(self) -> int:
         """Return `data.workers`, limited to the CPUs of this process: more would be slower, and torch would warn."""
@@ -206,17 +233,6 @@ class PhotographDataModule(pl.LightningDataModule):
         self._dropped[batch["index"]] |= gray & ~gray.all()
         indices = augment.replacement_indices(gray)
         return {key: value if key == "host_index" else value[indices] for key, value in batch.items()}
-
-
-class _LazyDataLoader(DataLoader):
-    """DataLoader that starts its workers at the first `next()` instead of at `iter()`.
-
-    A Trainer that resumes calls `iter()` before it sets the epoch of the sampler, so the workers would start with the
-    order of epoch 0.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        yield from super().__iter__()
 
 
 def _validate(data: Any) -> None:

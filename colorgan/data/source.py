@@ -1,5 +1,6 @@
 """The interface of a dataset, and the base class of those whose images are files."""
 
+import hashlib
 from pathlib import Path
 from typing import Protocol
 
@@ -79,3 +80,11 @@ def require_root(root: str | Path | None, purpose: str) -> Path:
     if root is None:
         raise UserError(f"data.root is not set: name {purpose}, as in data.root=path/to/folder")
     return Path(root).expanduser()
+
+
+def digest(source: ImageSource) -> str:
+    """Return a digest of the file names and labels of a source, in their order; folders may have other paths."""
+    found = hashlib.blake2b(digest_size=8)
+    for i in range(len(source)):
+        found.update(f"{Path(source.name(i)).name}\0{source.label(i)}\0".encode("utf-8", "surrogateescape"))
+    return found.hexdigest()

@@ -112,7 +112,7 @@ class Adversarial(Colorization):
     def networks(self) -> dict[str, tuple[nn.Module, float]]:
         return super().networks() | {"discriminator": (self.discriminator, self.discriminator_lr)}
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def train_batch(self, batch: dict[str, Tensor]) -> None:
         if self.color_first and self.progress() < self.color_first:
             losses = [partial(self.color_part, *part) for part in self.split_batch(batch)]
             self.step_optimizer("generator", losses)

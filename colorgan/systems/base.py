@@ -1,6 +1,6 @@
 """Base class of all training systems: model averaging, optimizers, schedules and checkpoints."""
 
-from collections import defaultdict
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +8,6 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from colorgan import config
@@ -18,6 +17,9 @@ from colorgan.optim.averaging import ExponentialAverage
 from colorgan.optim.optimizers import has_own_body_rate, make_optimizer, restore_settings
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
+from colorgan.systems import local_state
+from colorgan.systems.local_state import batch_statistics
+from colorgan.systems.means import TrainingMeans
 
 PER_GROUP = {"base_lrs", "min_lrs", "_last_lr"}  # of the state of a schedule: a value for each group of parameters
 
@@ -50,13 +52,11 @@ class System(pl.LightningModule):
         self.model = model
         self.ema = ExponentialAverage(model, ema)
         self.experiment = experiment
-        self.batches_done = 0  # in this epoch
         self.replaces_rates = False  # of a checkpoint by those of the experiment, where the run is resumed
         self._stepped: set[str] = set()  # networks that this batch has trained
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
-        self._step_sums: dict[str, Any] = defaultdict(float)
-        self._step_shares: dict[str, float] = defaultdict(float)
-        self._epoch_sums: dict[str, Any] = defaultdict(float)
+        self._means = TrainingMeans()
+        self._resumed_states: list[dict[str, Any]] = []  # of each process, from the middle of an epoch
 
     @property
     def average(self) -> nn.Module:
@@ -105,7 +105,7 @@ class System(pl.LightningModule):
         trainer = self._trainer
         if trainer is None or not trainer.training:
             return 0.0
-        epochs = trainer.current_epoch + self.batches_done / trainer.num_training_batches
+        epochs = trainer.current_epoch + self._means.batches / trainer.num_training_batches
         timer = next((c for c in trainer.callbacks if isinstance(c, pl.callbacks.Timer)), None)
         time = timer.time_elapsed() / (timer.time_elapsed() + timer.time_remaining()) if timer else 0.0
         if timer:  # the clocks of ranks differ, and so would their learning rates, and then their weights
@@ -166,21 +166,15 @@ class System(pl.LightningModule):
             values: numbers, or scalar tensors without gradient.
             share: of the batch. The values of its parts are averaged, and so are those of several steps on a batch.
         """
-        for key, value in values.items():
-            self._step_sums[f"train/{key}"] += share * value
-            self._step_shares[f"train/{key}"] += share
+        self._means.add({f"train/{key}": value for key, value in values.items()}, share)
 
     def step_means(self) -> dict[str, Any]:
         """Return the means over this batch of what `log_train` was given, numbers or scalar tensors."""
-        return {key: value / self._step_shares[key] for key, value in self._step_sums.items()}
+        return self._means.of_batch()
 
     def train_means(self) -> dict[str, float]:
         """Return the means over the batches of this epoch, and over all processes, of what `log_train` was given."""
-        if not self._epoch_sums:
-            return {}
-        sums = torch.stack([torch.as_tensor(value, device=self.device) for value in self._epoch_sums.values()])
-        means = self.trainer.strategy.reduce(sums / self.batches_done, reduce_op="mean")
-        return dict(zip(self._epoch_sums, means.tolist(), strict=True))
+        return self._means.of_epoch(lambda means: self.trainer.strategy.reduce(means, reduce_op="mean"), self.device)
 
     def is_validated_epoch(self) -> bool:
         """Whether this epoch ends with a validation."""
@@ -206,25 +200,25 @@ class System(pl.LightningModule):
         torch.manual_seed(seed_of(self.experiment.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_start(self) -> None:
-        """Replace the optimizer settings restored from a checkpoint by those of the experiment."""
+        """Restore what this process had for itself, and the settings of the experiment in place of those restored."""
+        if self._resumed_states:
+            local_state.restore(self._resumed_states, self.global_rank, batch_statistics(self))
+            self._resumed_states = []
         for optimizer, (network, ratio) in zip(self._optimizers(), self.networks().values(), strict=True):
             restore_settings(optimizer, make_optimizer(network, self.experiment.optim, ratio))
         if self.replaces_rates:
             self.reset_learning_rates()
 
-    def on_train_epoch_start(self) -> None:
-        self._epoch_sums.clear()
-        self.batches_done = 0
+    @abstractmethod
+    def train_batch(self, batch: dict[str, Tensor]) -> None:
+        """Take the optimizer steps of a batch on the device."""
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.batches_done = batch_idx + 1
-        means = self.step_means()
-        for key, value in means.items():
-            self._epoch_sums[key] += value
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Train on a batch, and complete it: a checkpoint that a callback writes after it lacks nothing of it."""
+        self.train_batch(batch)
+        means = self._means.end_batch()
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
             self.log_dict({f"{key}_step": value for key, value in means.items()}, on_step=True)
-        self._step_sums.clear()
-        self._step_shares.clear()
         self.ema.update_parameters(self.model)
         if self.experiment.optim.schedule != "plateau":
             for name, schedule in zip(self.networks(), self.schedules(), strict=True):
@@ -232,12 +226,13 @@ class System(pl.LightningModule):
                     schedule.step()
         self._stepped.clear()
 
+    def on_train_epoch_start(self) -> None:
+        self._means.start_epoch()
+
     def on_validation_start(self) -> None:
         """Average the batch statistics of the processes, each of which has seen other pictures."""
-        for module in self.modules() if self._replicas else ():
-            if isinstance(module, _BatchNorm):
-                for statistic in (module.running_mean, module.running_var):
-                    statistic.copy_(self.trainer.strategy.reduce(statistic.clone(), reduce_op="mean"))
+        for statistic in batch_statistics(self).values() if self._replicas else ():
+            statistic.copy_(self.trainer.strategy.reduce(statistic.clone(), reduce_op="mean"))
 
     def on_train_epoch_end(self) -> None:
         self.log_dict(self.train_means())
@@ -247,10 +242,19 @@ class System(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = config.plain(self.experiment)
+        epochs = self.trainer.fit_loop.epoch_progress.current
+        if epochs.started > epochs.processed:  # in the middle of an epoch
+            ranks = local_state.gather(batch_statistics(self), self._means.sums, self.trainer.world_size)
+            checkpoint["epoch_so_far"] = {"batches": self._means.batches, "ranks": ranks}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Drop the stored state of schedules or optimizers if the experiment uses another kind."""
+        """Restore the means of a half-done epoch, and drop the state of schedules or optimizers of another kind."""
         checkpoints.upgrade(checkpoint)
+        if so_far := checkpoint.get("epoch_so_far"):
+            self._resumed_states = so_far["ranks"]
+            self._means.start_epoch(
+                so_far["batches"], local_state.sums_of(self._resumed_states, self.global_rank, self.device)
+            )
         stored, optim = checkpoint["experiment"]["optim"], self.experiment.optim
         if stored["schedule"] != optim.schedule:
             checkpoint["lr_schedulers"] = []

@@ -68,7 +68,7 @@ class Classifier(System):
         maps = self.average.forward_features(self.normalize_input(rgb))
         return self.average.forward_head(maps, pre_logits=True), self.average.forward_head(maps)
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def train_batch(self, batch: dict[str, Tensor]) -> None:
         self.step_optimizer("generator", [partial(self.part_loss, *part) for part in self.split_batch(batch)])
 
     def part_loss(self, chunk: dict[str, Tensor], share: float) -> Tensor:

@@ -50,7 +50,7 @@ class Supervised(Colorization):
             raise ValueError(f"scene_weight={scene_weight}: must be at least 0")
         self.scene_weight = scene_weight if scene_weight and net.classes > 1 else 0.0
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def train_batch(self, batch: dict[str, Tensor]) -> None:
         self.step_optimizer("generator", [partial(self.part_loss, *part) for part in self.split_batch(batch)])
 
     def part_loss(self, chunk: dict[str, Tensor], share: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Lightning callbacks: checkpoints, metrics.csv, sample images, the W&B run id and overridden learning rates."""
+"""Lightning callbacks: metrics.csv, sample images, the W&B run id, and a stop at NaN."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
@@ -15,38 +15,10 @@ from torchvision.utils import make_grid, save_image
 from colorgan.color import join, split
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
-from colorgan.training.history import add_row
-from colorgan.training.run_directory import epoch_of
+from colorgan.training.history import add_rows
+from colorgan.training.writing import warn_if_full
 
 NUM_SAMPLES = 8  # validation images in the grid of each epoch
-
-
-class RollingCheckpoint(ModelCheckpoint):
-    """Saves `last.ckpt` and a checkpoint of every epoch, and deletes old ones.
-
-    Args:
-        run_dir: folder for the checkpoints.
-        keep: number of latest epochs to keep.
-        keep_every: every `keep_every`-th epoch is never deleted; 0 to delete all old epochs.
-    """
-
-    def __init__(self, run_dir: Path, keep: int, keep_every: int):
-        super().__init__(
-            run_dir,
-            filename="{epoch:03d}",
-            monitor="step",
-            mode="max",
-            save_top_k=keep,
-            save_last="link",  # a third of the time of writing is saved
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
-        self.keep_every = keep_every
-
-    def _remove_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
-        if self.keep_every and (epoch_of(Path(filepath)) + 1) % self.keep_every == 0:
-            return
-        super()._remove_checkpoint(trainer, filepath)
 
 
 class StopOnNaN(Callback):
@@ -78,6 +50,11 @@ class MetricsWriter(Callback):
 
     def __init__(self, path: Path):
         self.path = path
+        self.unwritten: list[dict[str, Any]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of an epoch that is resumed in its middle."""
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.start = time.monotonic()
@@ -99,7 +76,10 @@ class MetricsWriter(Callback):
         row = {"epoch": trainer.current_epoch, **means, "train/images_per_second": speed}
         if pl_module.is_validated_epoch():
             row |= {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
-        add_row(self.path, row)
+        self.unwritten.append(row)  # those that a full disk refused are written with the next one
+        with warn_if_full(self.path):
+            add_rows(self.path, self.unwritten)
+            self.unwritten = []
         shown = [f"{key.removeprefix('val/')} {value:.2f}" for key, value in row.items() if key.startswith("val/")]
         print(f"epoch {trainer.current_epoch}: {', '.join([*shown, f'{speed:.1f} images/s'])}", flush=True)
         if report:
@@ -119,12 +99,13 @@ class SampleGrid(Callback):
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         rgb = trainer.datamodule.sample_val_batch(NUM_SAMPLES)["rgb"].to(pl_module.device)
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
-        save_image(make_sample_grid(pl_module.average, rgb), path)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("val/samples", [str(path)])
+        with warn_if_full(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_image(make_sample_grid(pl_module.average, rgb), path)
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    logger.log_image("val/samples", [str(path)])
 
 
 def make_sample_grid(colorizer: Colorizer, rgb: Tensor) -> Tensor:

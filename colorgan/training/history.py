@@ -28,7 +28,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     os.replace(temporary, path)
 
 
-def add_row(path: Path, row: dict[str, Any]) -> None:
-    """Append the row of an epoch, and remove rows of this and later epochs, which a crashed run may have left."""
-    rows = [old for old in read_rows(path) if int(old["epoch"]) < row["epoch"]]
-    write_rows(path, [*rows, row])
+def add_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Append rows of epochs, and remove those of these and later epochs, which a crashed run may have left."""
+    old = [row for row in read_rows(path) if int(row["epoch"]) < rows[0]["epoch"]]
+    write_rows(path, [*old, *rows])

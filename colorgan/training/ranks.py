@@ -1,8 +1,6 @@
 """Check that all processes of a run have the same data, weights and learning rates."""
 
-import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +8,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from colorgan.data.source import digest
 from colorgan.errors import UserError
 
 
@@ -27,11 +26,7 @@ class CompareData(Callback):
         if trainer.world_size == 1:
             return
         sources = [trainer.datamodule.source(train) for train in (True, False)]
-        digest = hashlib.blake2b()
-        for source in sources:
-            for i in range(len(source)):
-                digest.update(f"{Path(source.name(i)).name}\0{source.label(i)}\0".encode("utf-8", "surrogateescape"))
-        found = digest.hexdigest()
+        found = "".join(map(digest, sources))
         if not trainer.strategy.reduce_boolean_decision(found == trainer.strategy.broadcast(found), all=True):
             counts = " to train on and ".join(str(len(source)) for source in sources)
             raise UserError(

@@ -1,5 +1,6 @@
 """Start a new run, or resume one from its latest or an earlier checkpoint."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
+from colorgan.training.lock import locked
 from colorgan.training.trainer import fit
 
 # Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
@@ -85,11 +87,15 @@ def run(planned: PlannedRun) -> None:
     """Train a run to its end, and print where its results are.
 
     Raises:
-        UserError: the run directory contains another run; the experiment cannot run on this machine, or diverged.
+        UserError: the run directory contains another run, or another process trains in it; the experiment cannot run
+            on this machine, or diverged.
+        Stopped: there was a signal to stop; everything is saved.
     """
-    if rank_zero_only.rank == 0:
-        _prepare_run_directory(planned)
-    fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
+    is_first = rank_zero_only.rank == 0
+    with locked(Path(planned.experiment.run_dir)) if is_first else nullcontext():
+        if is_first:
+            _prepare_run_directory(planned)
+        fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
     _print_results(planned.experiment)
 
 
@@ -117,6 +123,8 @@ def _resume_experiment(written: DictConfig, content: dict[str, Any], overrides: 
 def _prepare_run_directory(planned: PlannedRun) -> None:
     """Move results away that going back would overwrite; raise UserError if a new run would overwrite another one."""
     run_dir = Path(planned.experiment.run_dir)
+    for unfinished in run_dir.glob(".*.tmp"):  # of a process that was killed while it wrote
+        unfinished.unlink()
     if planned.going_back and planned.checkpoint.resolve().parent == run_dir.resolve():
         if backup := run_directory.go_back(run_dir, planned.checkpoint):
             print(f"results later than {planned.checkpoint.name} are now in {backup}")

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 import wandb
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -24,15 +24,16 @@ from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
 from colorgan.training.callbacks import (
     MetricsWriter,
-    RollingCheckpoint,
     SampleGrid,
     SaveWandbRunId,
     StopOnNaN,
 )
+from colorgan.training.checkpoints import RollingCheckpoints
 from colorgan.training.curves import draw_curves
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
 from colorgan.training.ranks import CompareData, CompareRanks
+from colorgan.training.writing import SafeCheckpointIO
 
 log = logging.getLogger(__name__)
 OUR_STRATEGIES = ("auto", "ddp")  # for which several processes use NetworkDDP
@@ -62,7 +63,7 @@ def fit(
         UserError: the experiment cannot run on this machine, or diverged.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")  # Lightning 2.6 under torch 2.15
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # as frozen bodies are
@@ -116,16 +117,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         CompareData(),
         StopOnNaN(),
         MetricsWriter(run_dir / "metrics.csv"),
-        ModelCheckpoint(
-            run_dir,
-            filename="best",
-            monitor=system.monitor,
-            mode=system.monitor_mode,
-            enable_version_counter=False,
-        ),
-        # Saves after the one above, so that its checkpoints contain the updated best score: a resumed run then
-        # replaces best.ckpt only by a better one.
-        RollingCheckpoint(run_dir, experiment.checkpoint.keep, experiment.checkpoint.keep_every),
+        RollingCheckpoints(run_dir, experiment.checkpoint, system.monitor, system.monitor_mode),
     ]
     if logger:
         callbacks.append(SaveWandbRunId(logger))
@@ -155,6 +147,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             num_sanity_val_steps=0,
             logger=logger or False,
             callbacks=callbacks,
+            plugins=[SafeCheckpointIO()],
             enable_progress_bar=sys.stdout.isatty(),
             enable_model_summary=False,
             default_root_dir=run_dir,

@@ -1,0 +1,58 @@
+"""The order of the pictures of an epoch, and a loader that goes on in the middle of it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, DistributedSampler
+
+from colorgan.errors import UserError
+
+
+class ResumableSampler(DistributedSampler):
+    """DistributedSampler whose next pass may leave out its first indices, so that nothing is decoded to skip it."""
+
+    skipped = 0
+
+    def __iter__(self) -> Iterator[int]:
+        indices = list(super().__iter__())[self.skipped :]
+        self.skipped = 0
+        return iter(indices)
+
+
+class ResumableLoader(DataLoader):
+    """DataLoader that begins at any batch of an epoch.
+
+    Its workers start at the first `next()` instead of at `iter()`: a Trainer that resumes calls `iter()` before it sets
+    the epoch of the sampler, so the workers would start with the order of epoch 0.
+
+    Args:
+        position: returns the batch to begin at; asked at the first `next()`.
+        sampler: the indices of an epoch.
+        arguments: of DataLoader.
+    """
+
+    def __init__(self, *arguments: Any, position: Callable[[], int], sampler: ResumableSampler, **keywords: Any):
+        super().__init__(*arguments, sampler=sampler, **keywords)
+        self.position = position
+
+    def __iter__(self) -> Iterator[Any]:
+        self.sampler.skipped = self.position() * self.batch_size
+        yield from super().__iter__()
+
+
+def require_same_order(saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Check that an epoch has the batches that it had when a checkpoint was saved in the middle of it.
+
+    Args:
+        saved: what determined them then, by the name of the setting.
+        current: what determines them now.
+
+    Raises:
+        UserError: they have changed.
+    """
+    changed = [f"{key} {old} (now {current[key]})" for key, old in saved.items() if current[key] != old]
+    if changed:
+        raise UserError(
+            f"the checkpoint is from the middle of an epoch, with {', '.join(changed)}: resume with the same, or "
+            "go back to the end of an epoch with --from RUN/epoch=NNN.ckpt"
+        )
