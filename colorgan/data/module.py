@@ -15,6 +15,7 @@ from colorgan.data.aging import age
 from colorgan.data.cache import make_cache
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.source import ImageSource
+from colorgan.data.stream import ShardedImages, ShardSampler
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
@@ -183,7 +184,8 @@ class PhotographDataModule(pl.LightningDataModule):
     def _loader(self, train: bool) -> DataLoader:
         dataset = self._dataset(train)
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = DistributedSampler(dataset, replicas, rank, shuffle=train, seed=self.seed)
+        sampler_class = ShardSampler if isinstance(dataset.source, ShardedImages) else DistributedSampler
+        sampler = sampler_class(dataset, replicas, rank, shuffle=train, seed=self.seed)
         workers = self._num_workers()
         return _LazyDataLoader(
             dataset,
@@ -212,11 +214,15 @@ class _LazyDataLoader(DataLoader):
     """DataLoader that starts its workers at the first `next()` instead of at `iter()`.
 
     A Trainer that resumes calls `iter()` before it sets the epoch of the sampler, so the workers would start with the
-    order of epoch 0.
+    order of epoch 0. A UserError of a worker is the line that it was, without the traceback that torch adds.
     """
 
     def __iter__(self) -> Iterator[Any]:
-        yield from super().__iter__()
+        try:
+            yield from super().__iter__()
+        except UserError as error:
+            error.__traceback__ = None  # whose frames keep the workers until they are collected, which takes 10 s
+            raise UserError(str(error).splitlines()[-1].rpartition(f"{type(error).__name__}: ")[2]) from None
 
 
 def _validate(data: Any) -> None:
