@@ -14,6 +14,8 @@ from colorgan.errors import UserError
 if TYPE_CHECKING:
     from colorgan.data.examination import Record
 
+_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 a file was unreadable, 2 bad usage, 130 interrupted."""
@@ -38,6 +40,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--near-gray", type=nonnegative_float, default=3.5, help=gray)
     least = "leave out photographs with a shorter side than this, in px (%(default)s)"
     parser.add_argument("--min-size", type=positive_int, default=64, help=least)
+    shards = (
+        "pack the set into tar files of about this size too, as in 64M or 1G (64M), in DST/shards, for data.name=stream"
+    )
+    parser.add_argument("--shards", nargs="?", type=_size_in_bytes, const="64M", metavar="BYTES", help=shards)
     jobs = "number of processes (one per core, %(default)s)"
     parser.add_argument("--jobs", type=positive_int, default=usable_cores(), help=jobs)
     args = parser.parse_args(argv)
@@ -48,13 +54,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def _size_in_bytes(text: str) -> int:
+    """Parse a size, as in 500000, 500K, 64M or 1G."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
+    if not number.isdecimal() or int(number) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a size such as 64M; name folders before --shards")
+    return int(number) * _UNITS.get(unit, 1)
+
+
 def run(args: argparse.Namespace) -> int:
     """Prepare the training set, print a summary, and return the exit code."""
     from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.data.examination import UNREADABLE, Settings
+    from colorgan.data.folder import ImageFolder
     from colorgan.data.preparation import prepare
+    from colorgan.data.shards import write_shards
 
     settings = Settings(args.size, args.quality, args.val_share, args.near_gray, args.min_size)
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
@@ -68,6 +84,14 @@ def run(args: argparse.Namespace) -> int:
 
         try:
             lines = prepare(args.sources, args.target, settings, args.jobs, watch)
+            if args.shards:
+                splits = {split: ImageFolder(args.target, split == "train") for split in ("train", "val")}
+                packed = write_shards(
+                    splits,
+                    args.target / "shards",
+                    args.shards,
+                    lambda s, n: progress.track(s, n, description="packing"),
+                )
         except OSError as error:
             raise UserError(f"{error.filename or args.target}: {error.strerror or error}") from error
     splits = Counter(str(line["kept"]).partition("/")[0] for line in lines if "kept" in line)
@@ -77,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         left_out += f" ({', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items()))})"
     kept = f"{splits.total()} kept ({splits['train']} train, {splits['val']} val)"
     print(f"{kept}, {left_out}: see {args.target / 'manifest.jsonl'}")
+    if args.shards:
+        print(f"{args.target / 'shards'}: {'shards for data.name=stream' if packed else 'has these shards already'}")
     return 1 if reasons[UNREADABLE] else 0
 
 

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb")  # of an experiment, not needed for inference
 # Keys of files of this machine, and what stands there in a released checkpoint.
-PATHS = {"data": {"root": None, "also": [], "cache_dir": None}, "net": {"weights": None}, "codec": {"prior": None}}
+PATHS = {
+    "data": {"root": None, "also": [], "cache_dir": None, "shard_dir": None},
+    "net": {"weights": None},
+    "codec": {"prior": None},
+}
 
 
 def main(argv: list[str] | None = None) -> int:

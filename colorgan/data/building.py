@@ -1,7 +1,5 @@
 """Every dataset by its name in an experiment, and the data module of an experiment."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from colorgan import config
@@ -10,6 +8,7 @@ from colorgan.data.module import PhotographDataModule
 from colorgan.data.photos import SkimagePhotos
 from colorgan.data.public import Cifar10, Flowers102, Imagenette, Places365
 from colorgan.data.source import ImageSource
+from colorgan.data.stream import ShardedImages
 
 DATASETS = {
     "photos": SkimagePhotos,
@@ -18,15 +17,15 @@ DATASETS = {
     "cifar10": Cifar10,
     "flowers102": Flowers102,
     "imagenette": Imagenette,
+    "stream": ShardedImages,
 }
 
 
 def build_data(experiment: DictConfig) -> PhotographDataModule:
     """Build the data module of a resolved experiment."""
     data = experiment.data
-    root = Path(data.root).expanduser() if data.root else None
 
     def make_source(train: bool) -> ImageSource:
-        return config.construct(DATASETS, data, root=root, train=train)
+        return config.construct(DATASETS, data, root=data.root or None, train=train)
 
     return PhotographDataModule(make_source, data, experiment.seed)

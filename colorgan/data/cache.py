@@ -49,7 +49,7 @@ def make_cache(name: str, folder: str | None, source: ImageSource, size: int, wo
     if name == "ram":
         return MemoryCache((len(source), 3, size, size), shared=workers > 0)
     if not isinstance(source, FileSource):
-        raise UserError("data.cache=disk keeps decoded files, and this dataset has none: take data.cache=ram")
+        raise UserError("data.cache=disk keeps decoded files, and this dataset has none: take data.cache=ram or none")
     return DiskCache(source, size, Path(folder).expanduser() if folder else user_cache())
 
 

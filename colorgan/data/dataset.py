@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from colorgan.data.cache import PictureCache
 from colorgan.data.source import ImageSource
+from colorgan.data.storage import UnreachableError
 from colorgan.errors import UserError
 
 
@@ -23,7 +24,7 @@ class ImageDataset(Dataset):
         cache: keeps decoded images; None to decode them each time.
 
     Raises:
-        UserError: `__getitem__` raises it if no image can be read.
+        UserError: `__getitem__` raises it if no image can be read, or many at once are out of reach.
     """
 
     def __init__(self, source: ImageSource, size: int, cache: PictureCache | None = None):
@@ -45,6 +46,8 @@ class ImageDataset(Dataset):
                 continue
             try:
                 return {"rgb": self._read(i), "label": self.source.label(i), "index": i}
+            except UnreachableError:  # so are many more
+                raise
             except UserError as error:
                 self.broken[i] = True
                 problem = error

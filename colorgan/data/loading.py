@@ -14,16 +14,20 @@ class ResumableSampler(DistributedSampler):
     skipped = 0
 
     def __iter__(self) -> Iterator[int]:
-        indices = list(super().__iter__())[self.skipped :]
-        self.skipped = 0
-        return iter(indices)
+        return iter(list(super().__iter__())[self.take_skipped() :])
+
+    def take_skipped(self) -> int:
+        """Return the number of indices that this pass leaves out; the next one leaves out none."""
+        skipped, self.skipped = self.skipped, 0
+        return skipped
 
 
 class ResumableLoader(DataLoader):
     """DataLoader that begins at any batch of an epoch.
 
     Its workers start at the first `next()` instead of at `iter()`: a Trainer that resumes calls `iter()` before it sets
-    the epoch of the sampler, so the workers would start with the order of epoch 0.
+    the epoch of the sampler, so the workers would start with the order of epoch 0. A UserError of a worker is the line
+    that it was, without the traceback that torch adds.
 
     Args:
         position: returns the batch to begin at; asked at the first `next()`.
@@ -37,7 +41,11 @@ class ResumableLoader(DataLoader):
 
     def __iter__(self) -> Iterator[Any]:
         self.sampler.skipped = self.position() * self.batch_size
-        yield from super().__iter__()
+        try:
+            yield from super().__iter__()
+        except UserError as error:
+            error.__traceback__ = None  # whose frames keep the workers until they are collected, which takes 10 s
+            raise UserError(str(error).splitlines()[-1].rpartition(f"{type(error).__name__}: ")[2]) from None
 
 
 def require_same_order(saved: dict[str, Any], current: dict[str, Any]) -> None:

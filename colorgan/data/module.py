@@ -16,6 +16,7 @@ from colorgan.data.cache import make_cache
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.loading import ResumableLoader, ResumableSampler, require_same_order
 from colorgan.data.source import ImageSource, digest
+from colorgan.data.stream import ShardedImages, ShardSampler
 from colorgan.errors import UserError
 from colorgan.seeding import seed_of
 
@@ -198,7 +199,8 @@ class PhotographDataModule(pl.LightningDataModule):
     def _loader(self, train: bool) -> DataLoader:
         dataset = self._dataset(train)
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = ResumableSampler(dataset, replicas, rank, shuffle=train, seed=self.seed)
+        sampler_class = ShardSampler if isinstance(dataset.source, ShardedImages) else ResumableSampler
+        sampler = sampler_class(dataset, replicas, rank, shuffle=train, seed=self.seed)
         workers = self._num_workers()
         return ResumableLoader(
             dataset,

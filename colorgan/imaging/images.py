@@ -1,5 +1,6 @@
 """Photograph files of any kind, read and written: the one place that knows of EXIF, ICC, CMYK, palettes and alpha."""
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -138,6 +139,28 @@ def thumbnail(path: str | Path, size: int, exact: bool = False) -> np.ndarray:
         if not exact:
             image.draft(None, (size, size))  # JPEG decodes at 1/2, 1/4 or 1/8 for next to nothing; others ignore it
         return thumbnail_of(image, size)
+
+
+def thumbnail_from(content: bytes, name: str, size: int) -> np.ndarray:
+    """Scale the central square of a photograph in memory, as `thumbnail` does; every format but TIFF.
+
+    Args:
+        content: The bytes of the file.
+        name: Name of the file, for the message of an error.
+        size: Side of the square, in pixels.
+
+    Returns:
+        The square, upright and in sRGB, uint8 (3, size, size).
+
+    Raises:
+        UserError: As in `read`.
+    """
+    try:
+        with decoding.pillow_settings(), Image.open(io.BytesIO(content)) as image:
+            image.draft(None, (size, size))
+            return thumbnail_of(image, size)
+    except Exception as error:
+        raise UserError(f"{name}: {decoding.describe(error)}") from error
 
 
 def thumbnail_of(image: Image.Image, size: int) -> np.ndarray:
