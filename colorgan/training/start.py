@@ -12,6 +12,7 @@ from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
+from colorgan.training.record import RecordSession
 from colorgan.training.trainer import fit
 
 # Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
@@ -25,6 +26,7 @@ class PlannedRun:
 
     Args:
         experiment: resolved experiment.
+        overrides: `key=value` items of the command line.
         checkpoint: checkpoint to resume from; None for a new run.
         init: checkpoint whose averaged net initializes the net of a new run.
         going_back: the checkpoint was chosen by the user, and results of later epochs have to be moved away.
@@ -35,6 +37,7 @@ class PlannedRun:
     """
 
     experiment: DictConfig
+    overrides: list[str]
     checkpoint: Path | None
     init: Path | None
     going_back: bool
@@ -71,6 +74,7 @@ def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | Non
     resolved = _resume_experiment(written, content, overrides, start) if content else written
     return PlannedRun(
         experiment=resolved,
+        overrides=overrides,
         checkpoint=start,
         init=source,
         going_back=bool(back_to),
@@ -89,7 +93,8 @@ def run(planned: PlannedRun) -> None:
     """
     if rank_zero_only.rank == 0:
         _prepare_run_directory(planned)
-    fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
+    record = RecordSession(Path(planned.experiment.run_dir), planned.checkpoint, planned.overrides)
+    fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr, [record])
     _print_results(planned.experiment)
 
 

@@ -112,6 +112,8 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             f"trainer.check_val_every_n_epoch={settings.check_val_every_n_epoch}: best.ckpt needs a validation within "
             f"the {settings.max_epochs} epochs"
         )
+    if settings.deterministic and settings.benchmark:
+        raise UserError("trainer.benchmark=true chooses algorithms by their speed: leave it out, or --deterministic")
     callbacks: list[Callback] = [
         CompareData(),
         StopOnNaN(),
