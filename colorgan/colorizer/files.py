@@ -1,11 +1,14 @@
 """Color photograph files: read ahead, predict in batches, paint and write, and let no broken file stop the others."""
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from colorgan.colorizer.colorizer import Colorizer
@@ -30,7 +33,7 @@ class Options:
     upsample: Upsampling = "guided"
     saturation: float = 1.0
     batch_size: int = 8  # photographs whose color is predicted at a time
-    threads: int = 1  # that read, paint and write
+    threads: int = 1  # that read, predict, paint and write
 
 
 @dataclass
@@ -60,14 +63,13 @@ def color_files(
         options: how they are colored.
     """
     waiting: dict[tuple[int, ...], list[Item]] = defaultdict(list)
-    writing: deque[tuple[int, Future[Result]]] = deque()  # bytes held, and what will come of it
-    with pillow_settings(), ThreadPoolExecutor(options.threads) as pool:
+    under_way: deque[tuple[int, Future[list[Result]]]] = deque()  # bytes held, and what will come of a batch
+    with pillow_settings(), _make_pool(options, len(jobs)) as pool:
 
-        def predict(shape: tuple[int, ...]) -> None:
+        def start(shape: tuple[int, ...]) -> None:
             items = waiting.pop(shape)
-            for item, color in zip(items, _predict(model, items), strict=True):
-                future = pool.submit(_finish, model, item, color, options)
-                writing.append((item.photograph.levels.nbytes, future))
+            held = sum(item.photograph.levels.nbytes for item in items)
+            under_way.append((held, pool.submit(_color, model, items, options)))
 
         for future in _read_ahead(pool, model, jobs, hints, options):
             try:
@@ -78,15 +80,28 @@ def color_files(
             shape = tuple(item.lightness.shape)
             waiting[shape].append(item)
             if len(waiting[shape]) == options.batch_size:
-                predict(shape)
+                start(shape)
             while sum(item.photograph.levels.nbytes for items in waiting.values() for item in items) > WAITING_BYTES:
-                predict(max(waiting, key=lambda shape: len(waiting[shape])))
-            while len(writing) > 2 * options.batch_size or sum(held for held, _ in writing) > WAITING_BYTES:
-                yield writing.popleft()[1].result()
+                start(max(waiting, key=lambda shape: len(waiting[shape])))
+            while len(under_way) > options.threads or sum(held for held, _ in under_way) > WAITING_BYTES:
+                yield from under_way.popleft()[1].result()
         for shape in list(waiting):
-            predict(shape)
-        for _, future in writing:
-            yield future.result()
+            start(shape)
+        for _, future in under_way:
+            yield from future.result()
+
+
+@contextmanager
+def _make_pool(options: Options, photographs: int) -> Iterator[ThreadPoolExecutor]:
+    """Return threads that share the cores: with many batches each computes alone, which wastes no time on waiting."""
+    cores = torch.get_num_threads()
+    batches = math.ceil(photographs / options.batch_size)
+    share = max(1, cores // min(options.threads, max(1, batches)))
+    try:
+        with ThreadPoolExecutor(options.threads, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(cores)  # of threads that start from now on
 
 
 def _read_ahead(
@@ -114,6 +129,11 @@ def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> It
     except (UserError, RuntimeError, MemoryError) as error:
         raise _describe(error, job.target) from None
     return Item(job, photograph, lightness, given)
+
+
+def _color(model: Colorizer, items: list[Item], options: Options) -> list[Result]:
+    """Predict color, then paint and write the photographs; return what went wrong with each."""
+    return [_finish(model, item, color, options) for item, color in zip(items, _predict(model, items), strict=True)]
 
 
 def _predict(model: Colorizer, items: list[Item]) -> list[LowResolution | Exception]:

@@ -42,11 +42,16 @@ class SameConv(nn.Conv2d):
     """Convolution whose output has 1 / stride of the size, padded as TensorFlow does: the odd pixel at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
-        padding = []
-        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
-            total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-            padding += [total // 2, total - total // 2]
-        return super().forward(F.pad(x, padding) if any(padding) else x)
+        totals = [
+            max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+            for size, kernel, stride in zip(x.shape[-2:], self.kernel_size, self.stride, strict=True)
+        ]
+        if any(total % 2 for total in totals):
+            height, width = totals
+            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+            totals = (0, 0)
+        padding = tuple(total // 2 for total in totals)  # the convolution pads evenly without a copy
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Block(nn.Module):
@@ -73,7 +78,7 @@ class Block(nn.Module):
         for conv, norm in zip(layers[::2], layers[1::2], strict=True):
             out = norm(conv(out))
             if norm is not layers[-1]:
-                out = F.relu6(out)
+                out = F.relu6(out, inplace=True)
         return out + x if self.has_shortcut else out
 
 
@@ -103,7 +108,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Compute the feature maps of (B, 1, H, W), (B, C, H / r, W / r) for each reduction r, rounded up."""
-        x, maps = F.relu6(self.bn1(self.conv_stem(x))), []
+        x, maps = F.relu6(self.bn1(self.conv_stem(x)), inplace=True), []
         for i, stage in enumerate(self.blocks):
             x = stage(x)
             if i in self.taken:
