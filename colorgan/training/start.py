@@ -12,6 +12,7 @@ from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
+from colorgan.training.batch_size import resolved_batch_size
 from colorgan.training.record import RecordSession
 from colorgan.training.trainer import fit
 
@@ -94,7 +95,8 @@ def run(planned: PlannedRun) -> None:
     if rank_zero_only.rank == 0:
         _prepare_run_directory(planned)
     record = RecordSession(Path(planned.experiment.run_dir), planned.checkpoint, planned.overrides)
-    fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr, [record])
+    with resolved_batch_size(planned.experiment) as experiment:
+        fit(experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr, [record])
     _print_results(planned.experiment)
 
 
@@ -111,6 +113,7 @@ def _resume_experiment(written: DictConfig, content: dict[str, Any], overrides: 
         UserError: an override changes the architecture.
     """
     stored = {**content["experiment"], "run_dir": written.run_dir}
+    overrides = [item for item in overrides if item != "data.batch_size=auto"]  # what was found is stored
     experiment = config.resolve(stored, overrides, TABLES, origin=str(start))
     for key in ARCHITECTURE_KEYS:
         old, new = (OmegaConf.select(OmegaConf.create(node), key) for node in (stored, config.plain(experiment)))

@@ -30,6 +30,7 @@ from colorgan.training.callbacks import (
     StopOnNaN,
 )
 from colorgan.training.curves import draw_curves
+from colorgan.training.failures import explained
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
 from colorgan.training.ranks import CompareData, CompareRanks
@@ -89,7 +90,8 @@ def fit(
         load_net_weights(system, init)
     if experiment.trainer.compile:
         _compile(system, experiment.trainer.compile)
-    trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
+    with explained(experiment):
+        trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 
 
