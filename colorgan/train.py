@@ -36,6 +36,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--init", metavar="CKPT", help="start a new run with the averaged net of this checkpoint, of any data"
     )
+    same_bits = "compute the same bits on every run of a machine, which may be slower: trainer.deterministic=true"
+    parser.add_argument("--deterministic", action="store_true", help=same_bits)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved experiment and stop")
     args = parser.parse_intermixed_args(argv)
     if args.init and args.back_to:
@@ -47,7 +49,8 @@ def _train(args: argparse.Namespace) -> int:
     from colorgan.training.signals import Stopped, requeue_slurm_job
     from colorgan.training.start import plan, run
 
-    planned = plan(args.experiment, args.overrides, args.resume, args.back_to, args.init)
+    overrides = [*args.overrides, *["trainer.deterministic=true"] * args.deterministic]
+    planned = plan(args.experiment, overrides, args.resume, args.back_to, args.init)
     if args.dry_run:
         print(planned.as_yaml(), end="")
         return 0

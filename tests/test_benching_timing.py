@@ -7,7 +7,7 @@ import torch
 
 from colorgan.benching import timing
 from colorgan.benching.steps import StepRecorder
-from colorgan.benching.timing import EventClock, HostClock, PeakMemory, Recorder
+from colorgan.benching.timing import EventClock, HostClock, Recorder
 from tests.faking import batch_on_cuda, fake_cuda, system_on_cuda
 
 
@@ -85,21 +85,3 @@ def test_recording_the_phases_of_a_step_waits_for_nothing():
         assert not waits and not device.waits
     phases = ["generator forward", "discriminator step", "generator step"]  # the loop is not there to mark the others
     assert list(steps.recorder.totals()[0]) == phases
-
-
-def test_the_peak_of_memory_is_that_since_the_reset():
-    memory = PeakMemory("cpu")
-    large = torch.ones(50_000_000)
-    high = memory.peak()
-    assert high - memory.loaded > 190e6
-    del large
-    memory.reset()
-    assert memory.peak() < high - 150e6
-
-
-def test_elsewhere_the_peak_is_that_of_the_process(monkeypatch, tmp_path):
-    monkeypatch.setattr(timing, "STATUS", tmp_path / "none")
-    monkeypatch.setattr(timing, "RESET_PEAK", (tmp_path / "none/none", "5"))
-    memory = PeakMemory("cpu")
-    memory.reset()
-    assert memory.peak() >= memory.loaded > 10e6

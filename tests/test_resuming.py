@@ -11,7 +11,7 @@ import torch
 
 from colorgan.colorizer import checkpoint
 from colorgan.systems.base import System
-from colorgan.training import checkpoints, signals
+from colorgan.training import checkpoints, signals, writing
 from colorgan.training.run_directory import Place, checkpoints_of, latest_checkpoint, place_of
 from colorgan.training.writing import SafeCheckpointIO
 
@@ -231,8 +231,6 @@ def test_a_disk_that_stays_full_stops_the_run(tiny_train, tmp_path, monkeypatch,
 
 
 def test_a_full_disk_costs_no_row(tiny_train, tmp_path, monkeypatch, capsys):
-    from colorgan.training import history
-
     replace, count = os.replace, []
 
     def full(source, target):
@@ -241,7 +239,7 @@ def test_a_full_disk_costs_no_row(tiny_train, tmp_path, monkeypatch, capsys):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(history.os, "replace", lambda a, b: full(a, b) if "metrics" in str(b) else replace(a, b))
+    monkeypatch.setattr(writing.os, "replace", lambda a, b: full(a, b) if "metrics" in str(b) else replace(a, b))
     assert tiny_train("trainer.max_epochs=2") == 0
     assert "metrics.csv: not written: No space left on device; the run goes on" in capsys.readouterr().err
     assert [row["epoch"] for row in history_of(tmp_path / "run")] == ["0", "1"]

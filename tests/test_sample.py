@@ -126,36 +126,6 @@ def test_a_broken_file_costs_itself_alone(run, tmp_path, capsys):
     assert captured.out == "2 colored, 0 skipped, 1 failed: see colorized\n"
 
 
-def test_a_batch_that_fails_is_tried_one_by_one(run, model, tmp_path, capsys):
-    def predict_colors(lightness, hints=None):
-        if len(lightness) > 1 or lightness[0].numel() > 200:
-            raise RuntimeError("out of memory\nwith many details")
-        return [None]
-
-    model.predict_colors = predict_colors
-    photo(tmp_path / "in/a.png")
-    photo(tmp_path / "in/b.png")
-    photo(tmp_path / "in/big.png", size=(40, 20))
-    assert run("in") == 1
-    assert outputs(tmp_path / "colorized") == ["a.png", "b.png"]
-    assert capsys.readouterr().err.splitlines() == ["colorized/big.png: not written, the model failed: out of memory"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError("out of memory\nwith details"), MemoryError()])
-def test_a_photograph_too_large_for_the_memory_costs_itself_alone(run, model, tmp_path, capsys, error):
-    def shrink(picture, size=None):
-        if picture.shape[-1] > 20:
-            raise error
-        return torch.zeros(1, 1, *picture.shape[-2:])
-
-    model.shrink = shrink
-    photo(tmp_path / "in/a.png")
-    photo(tmp_path / "in/big.png", size=(40, 20))
-    assert run("in") == 1
-    assert outputs(tmp_path / "colorized") == ["a.png"]
-    assert capsys.readouterr().err.startswith("colorized/big.png: not written, the model failed: ")
-
-
 def test_an_output_that_cannot_be_written_costs_itself_alone(run, tmp_path, capsys):
     photo(tmp_path / "in/a/x.png")
     photo(tmp_path / "in/b.png")

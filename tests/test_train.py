@@ -24,7 +24,16 @@ def test_a_run_leaves_everything_behind(tiny_train, tmp_path, capsys):
     run = tmp_path / "run"
     left = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} - {".lock"}
     assert left == {
-        *("experiment.yaml", "metrics.csv", "curves.png", "last.ckpt", "best.ckpt", "epoch=000.ckpt", "epoch=001.ckpt"),
+        *(
+            "run.json",
+            "experiment.yaml",
+            "metrics.csv",
+            "curves.png",
+            "last.ckpt",
+            "best.ckpt",
+            "epoch=000.ckpt",
+            "epoch=001.ckpt",
+        ),
         *("samples/epoch=000.png", "samples/epoch=001.png"),
     }
     assert str(run) in capsys.readouterr().out.splitlines()[-1]

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorgan.benching.peak import measure_peaks
 from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
-from colorgan.benching.timing import PeakMemory, Recorder, clock_of
+from colorgan.benching.timing import Recorder, clock_of
 from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.colorizer.files import Options, color_files
@@ -24,6 +24,7 @@ from colorgan.errors import UserError
 from colorgan.imaging import images
 from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.outputs import make_plan
+from colorgan.memory import PeakMemory
 
 SIZES = ("640x480", "4000x3000")  # of the photographs that are made by default
 GRAIN = 4.0  # standard deviation of the noise of a made photograph, in levels: an enlarged one would be too smooth

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colorgan.benching.peak import measure_peaks
 from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
-from colorgan.benching.timing import PeakMemory, Recorder, clock_of
+from colorgan.benching.timing import Recorder, clock_of
 from colorgan.data.photos import SkimagePhotos
 from colorgan.errors import UserError
 from colorgan.evaluation.dataset import EvaluationDataset, color_statistics, read_batches
@@ -20,6 +20,7 @@ from colorgan.evaluation.evaluation import evaluate
 from colorgan.evaluation.predictors import Predictor, make_baselines, make_predictors
 from colorgan.evaluation.results import summarize
 from colorgan.evaluation.scoring import score
+from colorgan.memory import PeakMemory
 from colorgan.metrics.networks import FeatureNetworks
 from colorgan.packaged import released
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from colorgan.benching.facts import describe_hardware, describe_software
 from colorgan.errors import UserError
+from colorgan.facts import describe_hardware, describe_software, differences
 
 MEGABYTE = 1e6  # bytes
 CPU_TIME = "CPU time of the process"  # name of a figure: what the clock says of a busy machine, this does not
@@ -110,7 +110,8 @@ def as_text(content: dict[str, Any]) -> str:
         notes.append(f"the machine was busy: a load of {hardware['load']:.1f} on {hardware['cores']} cores")
     device = hardware["gpus"] or [f"{hardware['threads']} threads"]
     where = f"{hardware['cpu']}, nproc {hardware['cores']}, {hardware['usable_cores']} usable; {', '.join(device)}"
-    commit = f"commit {content['commit'][:10]}{' and changes' * content['dirty']}" if content["commit"] else "a wheel"
+    changes = " and changes" if content["changes"] else ""
+    commit = f"commit {content['commit'][:10]}{changes}" if content["commit"] else "a wheel"
     made = f"colorgan {versions['colorgan']} ({commit}), torch {versions['torch']}, {content['date']}"
     return "\n".join([*lines, *notes, where, made])
 
@@ -142,10 +143,9 @@ def require_same(old: dict[str, Any], new: dict[str, Any], part: str, path: Path
     Raises:
         UserError: with what differs first.
     """
-    before, now = (_flatten(part, content[part]) for content in (old, new))
-    for key in now:
-        if key in before and key not in NOT_COMPARED and before[key] != now[key]:
-            raise UserError(f"{path}: {key} was {before[key]} and is {now[key]}: there is nothing to compare")
+    for key, before, now in differences({part: old[part]}, {part: new[part]}):
+        if key not in NOT_COMPARED:
+            raise UserError(f"{path}: {key} was {before} and is {now}: there is nothing to compare")
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, bool]:
@@ -185,12 +185,6 @@ def _judge(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 def _figures(content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return list(content["figures"].items())
-
-
-def _flatten(key: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {key: value}
-    return {name: leaf for k, v in value.items() for name, leaf in _flatten(f"{key}.{k}", v).items()}
 
 
 def _number(value: float) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorgan.benching.timing import FlopClock, PeakMemory, Recorder, clock_of
+from colorgan.benching.timing import FlopClock, Recorder, clock_of
+from colorgan.memory import PeakMemory
 from colorgan.systems.base import System
 
 WAITING, COLOR, FORWARD = "waiting for data", "transfer and color", "generator forward"

@@ -1,19 +1,12 @@
-"""Time and memory of repeated work, cut into phases, on the host or on a device that works behind it."""
+"""Time of repeated work, cut into phases, on the host or on a device that works behind it."""
 
 import itertools
-import resource
-import sys
 from collections import defaultdict
-from contextlib import suppress
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-STATUS = Path("/proc/self/status")  # of Linux
-RESET_PEAK = Path("/proc/self/clear_refs"), "5"  # what to write where, for Linux to forget the peak of resident memory
 
 
 class Clock(Protocol):
@@ -114,36 +107,3 @@ class Recorder:
             if window is not None:
                 found[window][phase] += value
         return {window: dict(phases) for window, phases in found.items()}
-
-
-class PeakMemory:
-    """The largest memory in bytes, and that at the start: allocated on a CUDA device, else resident of this process.
-
-    Args:
-        device: type of the device.
-    """
-
-    def __init__(self, device: str):
-        self.is_cuda = device == "cuda"
-        self.loaded = torch.cuda.memory_allocated() if self.is_cuda else _resident("VmRSS")
-
-    def reset(self) -> None:
-        """Begin anew; outside Linux and CUDA the peak stays that of the whole process."""
-        if self.is_cuda:
-            torch.cuda.reset_peak_memory_stats()
-        else:
-            with suppress(OSError):
-                RESET_PEAK[0].write_text(RESET_PEAK[1])
-
-    def peak(self) -> int:
-        """Return the largest memory since `reset`."""
-        return torch.cuda.max_memory_allocated() if self.is_cuda else _resident("VmHWM")
-
-
-def _resident(key: str) -> int:
-    with suppress(OSError):
-        for line in STATUS.read_text().splitlines():
-            if line.startswith(f"{key}:"):
-                return 1024 * int(line.split()[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, others kilobytes

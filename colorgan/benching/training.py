@@ -14,6 +14,7 @@ from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.steps import StepRecorder, Window, make_schedule
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
+from colorgan.training.batch_size import require_batch_size
 from colorgan.training.hardware import is_fast_in_bfloat16, resolve_hardware
 from colorgan.training.trainer import fit
 
@@ -39,7 +40,9 @@ def load_experiment(path: str, overrides: list[str]) -> DictConfig:
         if item.partition("=")[0] in FIXED:
             raise UserError(f"{item}: the benchmark sets this itself; leave it out")
     fixed = [f"{key}={value}" for key, value in FIXED.items() if value]
-    return config.load(path, [*DEFAULTS, *overrides, *fixed], TABLES)
+    experiment = config.load(path, [*DEFAULTS, *overrides, *fixed], TABLES)
+    require_batch_size(experiment)
+    return experiment
 
 
 def settings_of(experiment: DictConfig, repeats: int, batches: int, warm_up: int) -> dict[str, Any]:

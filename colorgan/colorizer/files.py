@@ -1,4 +1,8 @@
-"""Color photograph files: read ahead, predict in batches, paint and write, and let no broken file stop the others."""
+"""Color photograph files: read ahead, predict in batches, paint and write, and let no broken file stop the others.
+
+Where memory runs out, a batch is halved until it fits, and a photograph that fails alone is tried again when all others
+are done, on one thread, which paints one strip at a time.
+"""
 
 import math
 from collections import defaultdict, deque
@@ -21,6 +25,7 @@ from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.decoding import pillow_settings
 from colorgan.imaging.images import Photograph
 from colorgan.imaging.outputs import Job
+from colorgan.memory import is_out_of_memory
 
 WAITING_BYTES = 2**27  # of photographs that wait for others of their shape, or to be written: bounds the memory
 
@@ -49,6 +54,17 @@ class Item:
 Result = UserError | None  # what went wrong with a file
 
 
+class NotEnoughMemory(UserError):
+    """A photograph could not be colored for want of memory."""
+
+    def __init__(self, error: Exception, job: Job):
+        super().__init__(
+            f"{job.target}: not written: not enough memory, even for it alone ({_first_line(error)}); "
+            "close other programs, or color a smaller copy"
+        )
+        self.job = job
+
+
 def color_files(
     model: Colorizer, jobs: Sequence[Job], hints: dict[Path, list[Hint]], options: Options
 ) -> Iterator[Result]:
@@ -62,6 +78,20 @@ def color_files(
         hints: of the photographs that have any.
         options: how they are colored.
     """
+    postponed = []
+    for result in _color_together(model, jobs, hints, options):
+        if isinstance(result, NotEnoughMemory):
+            postponed.append(result.job)
+        else:
+            yield result
+    with _single_thread():
+        for job in postponed:
+            yield _color_alone(model, job, hints.get(job.source, []), options)
+
+
+def _color_together(
+    model: Colorizer, jobs: Sequence[Job], hints: dict[Path, list[Hint]], options: Options
+) -> Iterator[Result]:
     waiting: dict[tuple[int, ...], list[Item]] = defaultdict(list)
     under_way: deque[tuple[int, Future[list[Result]]]] = deque()  # bytes held, and what will come of a batch
     with pillow_settings(), _make_pool(options, len(jobs)) as pool:
@@ -89,6 +119,24 @@ def color_files(
             start(shape)
         for _, future in under_way:
             yield from future.result()
+
+
+def _color_alone(model: Colorizer, job: Job, hints: list[Hint], options: Options) -> Result:
+    try:
+        item = _read(model, job, hints, options.size)
+    except UserError as error:
+        return error
+    return _color(model, [item], options)[0]
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(cores)
 
 
 @contextmanager
@@ -121,13 +169,16 @@ def _read_ahead(
 
 
 def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> Item:
-    photograph = images.read(job.source)
+    try:
+        photograph = images.read(job.source)
+    except UserError as error:
+        raise (NotEnoughMemory(error, job) if is_out_of_memory(error) else error) from None
     picture = to_tensor(photograph.levels)
     try:
         lightness = model.shrink(picture, size)
         given = rasterize(hints, picture.shape[-2:], lightness.shape[-2:]) if hints else None
     except (UserError, RuntimeError, MemoryError) as error:
-        raise _describe(error, job.target) from None
+        raise _describe(error, job) from None
     return Item(job, photograph, lightness, given)
 
 
@@ -137,7 +188,7 @@ def _color(model: Colorizer, items: list[Item], options: Options) -> list[Result
 
 
 def _predict(model: Colorizer, items: list[Item]) -> list[LowResolution | Exception]:
-    """Predict color; where a batch fails (of memory, mostly), try each photograph alone."""
+    """Predict color; where a batch fails (of memory, mostly), try its halves."""
     try:
         hints = None
         if any(item.hints is not None for item in items):
@@ -146,7 +197,8 @@ def _predict(model: Colorizer, items: list[Item]) -> list[LowResolution | Except
     except (RuntimeError, MemoryError) as error:
         if len(items) == 1:
             return [error]
-    return [_predict(model, [item])[0] for item in items]
+    half = len(items) // 2
+    return [*_predict(model, items[:half]), *_predict(model, items[half:])]
 
 
 def _no_hints(item: Item) -> Tensor:
@@ -155,23 +207,28 @@ def _no_hints(item: Item) -> Tensor:
 
 def _finish(model: Colorizer, item: Item, color: LowResolution | Exception, options: Options) -> Result:
     """Paint and write a photograph; return what went wrong, which is no reason to stop the others."""
-    target, photograph = item.job.target, item.photograph
+    photograph = item.photograph
     try:
         if isinstance(color, Exception):
             raise color
         painted = model.fill(to_tensor(photograph.levels), color, options.upsample, options.saturation)
     except (UserError, RuntimeError, MemoryError) as error:
-        return _describe(error, target)
+        return _describe(error, item.job)
     try:
-        images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
+        images.write(item.job.target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
     except UserError as error:
-        return error
+        return NotEnoughMemory(error, item.job) if is_out_of_memory(error) else error
     return None
 
 
-def _describe(error: Exception, target: Path) -> UserError:
+def _describe(error: Exception, job: Job) -> UserError:
     """Word in one line why a photograph is not colored."""
+    if is_out_of_memory(error):
+        return NotEnoughMemory(error, job)
     if isinstance(error, UserError):
-        return UserError(f"{target}: not written: {error}")
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return UserError(f"{target}: not written, the model failed: {reason}")
+        return UserError(f"{job.target}: not written: {error}")
+    return UserError(f"{job.target}: not written, the model failed: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -20,6 +20,7 @@ from colorgan.errors import UserError
 from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
+from colorgan.training.batch_size import require_batch_size
 from colorgan.training.hardware import resolve_hardware
 
 PROBE_SECONDS = 30  # training time of a probe, a run that only measures the speed
@@ -99,6 +100,7 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
             runs.append(Run(title, file, overrides, run_dir, config.load(file, overrides, TABLES)))
             if runs[-1].experiment.system.name == "classifier":
                 raise UserError(f"{file}: a scene classifier colors nothing; it cannot be compared")
+            require_batch_size(runs[-1].experiment)
     _check_same_pictures(runs)
     return runs
 

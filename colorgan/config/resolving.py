@@ -238,6 +238,8 @@ def _set(config: DictConfig, key: str, value: Any, hint: Any, where: str) -> Non
     wrong = isinstance(value, bool) and hint in (int, float)
     if wrong or (isinstance(value, dict) and hint is not Any) or (key == "name" and not value) or value == "???":
         raise UserError(f"{where}: {value!r} is invalid; the type is {_readable(hint)}")
+    if key == "batch_size" and type(value) is not int and value != "auto":
+        raise UserError(f"{where}: {value!r} is invalid; write a number of pictures, or auto")
     if key == "max_time" and type(value) is int and value >= 60**3:  # YAML 1.1 reads 00:10:00:00 to the base of 60
         value = _format_max_time(value)
     if key == "max_time" and value is not None and not re.fullmatch(r"\d+(:\d\d){3}", str(value)):

@@ -11,7 +11,7 @@ class Data:
     name: str = "photos"
     root: str | None = None  # folder of the photographs, or of a public dataset
     size: int = 64  # side of the square inputs of the net, in pixels
-    batch_size: int = 16  # images per batch and process
+    batch_size: int | str = 16  # images per batch and process; auto: the largest power of two that fits in memory
     workers: int = 2  # number of worker processes that decode images
     cache: Literal["none", "ram", "disk"] = "ram"  # each image is decoded once a process (ram), or once for all (disk)
     cache_dir: str | None = None  # folder of the files of cache=disk; null: colorgan in the user's cache folder

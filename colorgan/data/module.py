@@ -238,6 +238,8 @@ class PhotographDataModule(pl.LightningDataModule):
 
 
 def _validate(data: Any) -> None:
+    if isinstance(data.batch_size, str):
+        raise UserError(f"data.batch_size={data.batch_size}: colorgan.train tries out what fits; here, give a number")
     for key in ("size", "batch_size"):
         if getattr(data, key) < 1:
             raise UserError(f"data.{key}={getattr(data, key)}: needs at least 1")

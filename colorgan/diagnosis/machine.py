@@ -16,6 +16,8 @@ from typing import Any
 from colorgan.cli import usable_cores
 from colorgan.diagnosis.anonymous import anonymize
 from colorgan.diagnosis.processes import run_python
+from colorgan.facts import cpu_model
+from colorgan.memory import cgroup_values, memory_limits
 from colorgan.packaged import released
 
 PROBE_TIMEOUT = 120  # s; importing PyTorch takes a minute on a slow network drive
@@ -172,42 +174,9 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def cpu_model() -> str:
-    """Return the model of the CPU."""
-    with suppress(OSError):  # there is no such file outside Linux
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def memory_limits() -> tuple[int, int]:
-    """Return the memory that this process may use, and the free memory, in bytes."""
-    total = free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable"):
-                free = 1024 * int(line.split()[1])
-    limits = [int(text) for text in _cgroup_values("memory.max") if text != "max"]
-    return min([total, *limits]), min([free, *limits])
-
-
 def _core_quota() -> float | None:
-    quotas = [text.split() for text in _cgroup_values("cpu.max") if not text.startswith("max")]
+    quotas = [text.split() for text in cgroup_values("cpu.max") if not text.startswith("max")]
     return min((int(quota) / int(period) for quota, period in quotas), default=None)
-
-
-def _cgroup_values(name: str) -> list[str]:
-    """Return a setting of this process's control group and of those above it, by which containers limit resources."""
-    root = Path("/sys/fs/cgroup")
-    found = []
-    with suppress(OSError, StopIteration):
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = next(line for line in lines if line.startswith("0::")).removeprefix("0::/")
-        for folder in [root / own, *(root / own).parents]:
-            with suppress(OSError):
-                found.append((folder / name).read_text().strip())
-    return found
 
 
 def _driver_version() -> str | None:

@@ -9,9 +9,8 @@ import tempfile
 from dataclasses import dataclass
 
 from colorgan.diagnosis.anonymous import anonymize
+from colorgan.training.launching import environment_of_one
 
-# Variables by which torchrun, SLURM and others tell a process that it is one of several: ours start alone.
-LAUNCHERS = re.compile(r"(SLURM|TORCHELASTIC|JSM|PMI|OMPI)_.*|(|LOCAL_|NODE_|GROUP_)RANK|(|LOCAL_)WORLD_SIZE|MASTER_.*")
 EXCEPTION = re.compile(r"(\w+\.)*\w*(Error|Exception|Interrupt)\b")  # the start of a traceback's last line
 CONSEQUENCE = re.compile(r"closed by peer|reset by peer|Broken pipe")  # another process of the run failed first
 # What follows an error on stderr, and says nothing about it.
@@ -33,7 +32,6 @@ class Result:
 
 def run_python(arguments: list[str], timeout: float) -> Result:
     """Run Python with these arguments, and end it and all processes that it started after `timeout` seconds."""
-    environment = {key: value for key, value in os.environ.items() if not LAUNCHERS.fullmatch(key)}
     # Files, because the end of a pipe would be open as long as any process that it started runs.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -41,7 +39,7 @@ def run_python(arguments: list[str], timeout: float) -> Result:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
-            env=environment,
+            env=environment_of_one(),  # it starts alone
             start_new_session=True,
         )
         try:

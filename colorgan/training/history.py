@@ -1,9 +1,11 @@
 """Reading and writing of metrics.csv, the history of a run: one row per epoch."""
 
 import csv
-import os
+import io
 from pathlib import Path
 from typing import Any
+
+from colorgan.training.writing import write_atomically
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -15,17 +17,13 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write all rows, with one column for each key that occurs in any of them.
-
-    The file is replaced atomically: if the process is killed, either the old file or the new one is there.
-    """
+    """Write all rows, with one column for each key that occurs in any of them, in place of the old file."""
     columns = dict.fromkeys(key for row in rows for key in row)
-    temporary = path.with_suffix(".csv.tmp")
-    with temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
 
 
 def add_rows(path: Path, rows: list[dict[str, Any]]) -> None:

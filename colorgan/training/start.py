@@ -13,7 +13,9 @@ from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training import run_directory
+from colorgan.training.batch_size import resolved_batch_size
 from colorgan.training.lock import locked
+from colorgan.training.record import RecordSession
 from colorgan.training.trainer import fit
 
 # Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
@@ -27,6 +29,7 @@ class PlannedRun:
 
     Args:
         experiment: resolved experiment.
+        overrides: `key=value` items of the command line.
         checkpoint: checkpoint to resume from; None for a new run.
         init: checkpoint whose averaged net initializes the net of a new run.
         going_back: the checkpoint was chosen by the user, and results of later epochs have to be moved away.
@@ -37,6 +40,7 @@ class PlannedRun:
     """
 
     experiment: DictConfig
+    overrides: list[str]
     checkpoint: Path | None
     init: Path | None
     going_back: bool
@@ -73,6 +77,7 @@ def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | Non
     resolved = _resume_experiment(written, content, overrides, start) if content else written
     return PlannedRun(
         experiment=resolved,
+        overrides=overrides,
         checkpoint=start,
         init=source,
         going_back=bool(back_to),
@@ -91,11 +96,13 @@ def run(planned: PlannedRun) -> None:
             on this machine, or diverged.
         Stopped: there was a signal to stop; everything is saved.
     """
-    is_first = rank_zero_only.rank == 0
-    with locked(Path(planned.experiment.run_dir)) if is_first else nullcontext():
+    is_first, run_dir = rank_zero_only.rank == 0, Path(planned.experiment.run_dir)
+    with locked(run_dir) if is_first else nullcontext():
         if is_first:
             _prepare_run_directory(planned)
-        fit(planned.experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
+        record = RecordSession(run_dir, planned.checkpoint, planned.overrides)
+        with resolved_batch_size(planned.experiment) as experiment:
+            fit(experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr, [record])
     _print_results(planned.experiment)
 
 
@@ -112,6 +119,9 @@ def _resume_experiment(written: DictConfig, content: dict[str, Any], overrides: 
         UserError: an override changes the architecture.
     """
     stored = {**content["experiment"], "run_dir": written.run_dir}
+    sizes = [item for item in overrides if item.startswith("data.batch_size=")]
+    if sizes and sizes[-1] == "data.batch_size=auto":  # what was found is stored
+        overrides = [item for item in overrides if item not in sizes]
     experiment = config.resolve(stored, overrides, TABLES, origin=str(start))
     for key in ARCHITECTURE_KEYS:
         old, new = (OmegaConf.select(OmegaConf.create(node), key) for node in (stored, config.plain(experiment)))

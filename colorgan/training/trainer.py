@@ -30,6 +30,7 @@ from colorgan.training.callbacks import (
 )
 from colorgan.training.checkpoints import RollingCheckpoints
 from colorgan.training.curves import draw_curves
+from colorgan.training.failures import explained
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
 from colorgan.training.ranks import CompareData, CompareRanks
@@ -90,7 +91,8 @@ def fit(
         load_net_weights(system, init)
     if experiment.trainer.compile:
         _compile(system, experiment.trainer.compile)
-    trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
+    with explained(experiment):
+        trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     _finish(run_dir, logger)
 
 
@@ -113,6 +115,8 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
             f"trainer.check_val_every_n_epoch={settings.check_val_every_n_epoch}: best.ckpt needs a validation within "
             f"the {settings.max_epochs} epochs"
         )
+    if settings.deterministic and settings.benchmark:
+        raise UserError("trainer.benchmark=true chooses algorithms by their speed: leave it out, or --deterministic")
     callbacks: list[Callback] = [
         CompareData(),
         StopOnNaN(),

@@ -39,6 +39,16 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file: after a crash or on a full disk, the old one or the new one is there, whole."""
+    beside = temporary(path)
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
 def replace_link(path: Path, target: Path) -> None:
     """Let `path` be another name of a file in the same folder, or a copy of it where there are no links.
 
