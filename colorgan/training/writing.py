@@ -31,7 +31,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         try:
             _write(content, Path(path))
         except (OSError, RuntimeError, UserError) as error:  # torch turns errors of the disk into RuntimeError
-            self.failure = next(iter(str(error).splitlines()), type(error).__name__)
+            self.failure = _reason(error)
 
 
 def temporary(path: Path) -> Path:
@@ -81,6 +81,16 @@ def warn_if_full(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         print(f"{path}: not written: {error.strerror or error}; the run goes on", file=sys.stderr, flush=True)
+
+
+def _reason(error: BaseException) -> str:
+    """Return in a line why a file was not written: what the system said, if torch has wrapped it."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
