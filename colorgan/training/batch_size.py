@@ -132,5 +132,8 @@ def _replace(experiment: DictConfig, *overrides: str) -> DictConfig:
 
 if __name__ == "__main__":
     given = config.resolve(json.load(sys.stdin), [], TABLES, origin="stdin")
-    for trial in try_sizes(given):
-        print(json.dumps(trial), flush=True)
+    try:
+        for trial in try_sizes(given):
+            print(json.dumps(trial), flush=True)
+    except UserError as failure:  # of the data, before anything is tried
+        print(json.dumps({"error": str(failure)}), flush=True)
