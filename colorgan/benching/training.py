@@ -16,6 +16,7 @@ from colorgan.errors import UserError
 from colorgan.systems import TABLES
 from colorgan.training.batch_size import require_batch_size
 from colorgan.training.hardware import is_fast_in_bfloat16, resolve_hardware
+from colorgan.training.signals import Stopped
 from colorgan.training.trainer import fit
 
 DEFAULTS = ("wandb.mode=disabled", "checkpoint.keep=1", "checkpoint.every_minutes=0")
@@ -69,7 +70,10 @@ def measure_training(experiment: DictConfig, repeats: int, batches: int, warm_up
     with tempfile.TemporaryDirectory(prefix="colorgan-bench-") as folder, redirect_stdout(printed):
         with read_write(experiment):
             experiment.run_dir = folder
-        fit(experiment, callbacks=[steps])
+        try:
+            fit(experiment, callbacks=[steps])
+        except Stopped:  # what was saved is deleted
+            raise KeyboardInterrupt from None
     totals = steps.recorder.totals()
     pictures, world = experiment.data.batch_size * batches, steps.world_size
     figures = {}
