@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "train experiments under one budget and measure them",
     "turing": "ask people which of two pictures is recolored",
     "release": "make a small checkpoint to hand on",
+    "export": "write a model as ONNX, safetensors or torch.export",
     "bench": "measure speed and memory",
     "prepare": "make a training set of folders of photographs",
     "prior": "measure how often each color bin occurs",

@@ -13,14 +13,6 @@ from colorgan.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb")  # of an experiment, not needed for inference
-# Keys of files of this machine, and what stands there in a released checkpoint.
-PATHS = {
-    "data": {"root": None, "also": [], "cache_dir": None, "shard_dir": None},
-    "net": {"weights": None},
-    "codec": {"prior": None},
-}
-
 
 def main(argv: list[str] | None = None) -> int:
     """Write a small checkpoint; return the exit code."""
@@ -73,7 +65,7 @@ def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
 
     content = checkpoint.read(path)
     colorizer = checkpoint.colorizer_of(content, path)
-    experiment = {key: value for key, value in content["experiment"].items() if key not in TRAINING_KEYS}
+    experiment = checkpoint.shareable(content["experiment"])
     if saturation != 1:
         codec = experiment["codec"]
         if codec["name"] != "regress":
@@ -81,10 +73,6 @@ def shrink(path: str | Path, saturation: float = 1.0) -> dict[str, Any]:
                 f"--saturation: codec={codec['name']} cannot scale its colors; it is only for codec=regress"
             )
         experiment["codec"] = {**codec, "scale": codec["scale"] * saturation}
-    for node, without in PATHS.items():
-        experiment[node] = {key: without.get(key, value) for key, value in experiment[node].items()}
-    experiment["system"] = "supervised"
-    experiment.pop("discriminator", None)
     state = {checkpoint.MODEL + key: _half(value) for key, value in colorizer.state_dict().items()}
     return {"experiment": experiment, "state_dict": state}
 

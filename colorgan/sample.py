@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if args.hints or args.suggest:
         model.require_hints()
     if args.decode:
-        choose_decoding(model, args.decode, args.seed)
+        model.choose_decoding(args.decode, args.seed)
     plan = make_plan(args.inputs, args.out, f".{args.format}" if args.format else None, args.overwrite, args.samples)
     hints = read_hints(args.hints, plan.sources) if args.hints else {}
     if args.suggest:
@@ -103,26 +103,6 @@ def run(args: argparse.Namespace) -> int:
     hint = " (they exist already: --overwrite replaces them)" if plan.skipped else ""
     print(f"{colored} colored, {plan.skipped} skipped{hint}, {failed} failed: see {args.out}")
     return 1 if failed else 0
-
-
-def choose_decoding(model: "Colorizer", decoding: str, seed: int) -> None:
-    """Set how the codec of a model decodes a predicted distribution.
-
-    Args:
-        model: the model to change.
-        decoding: name of the decoding.
-        seed: seed of random decoding.
-
-    Raises:
-        UserError: the codec predicts no distribution, or does not know this decoding.
-    """
-    from colorgan.codecs.distribution import Distribution
-
-    if not isinstance(model.codec, Distribution):
-        raise UserError(
-            "--decode, --samples, --seed: this model predicts one color, not a distribution; leave them out"
-        )
-    model.codec.set_decoding(decoding, seed)
 
 
 def suggest_hints(model: "Colorizer", plan: "Plan", hints: "HintsByFile", count: int) -> int:
@@ -173,7 +153,7 @@ def color_samples(
     options = Options(args.size, args.upsample, args.saturation, args.batch_size, torch.get_num_threads())
     for sample, group in itertools.groupby(jobs, key=lambda job: job.sample):
         if args.decode:
-            choose_decoding(model, args.decode, args.seed + sample)
+            model.choose_decoding(args.decode, args.seed + sample)
         yield from color_files(model, list(group), hints, options)
 
 

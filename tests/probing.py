@@ -14,10 +14,10 @@ SMALL = {
 }
 
 
-def net_of(name, **more):
+def net_of(name, channels=2, **more):
     """A small form of a net, built as an experiment builds it, that does not start gray."""
     node = OmegaConf.create({"name": name, "size": 32, "width": 4, **SMALL.get(name, {}), **more})
-    net = construct(NETS, node, channels=2, pretrained=False)
+    net = construct(NETS, node, channels=channels, pretrained=False)
     if name == "encoder_unet":
         net.head.reset_parameters()
     return net

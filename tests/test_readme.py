@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorgan import release, sample, train
+from colorgan import export, release, sample, train
 from tests.conftest import TINY, tiny
 
 README = Path("README.md").read_text()
@@ -21,6 +21,7 @@ COMMANDS = [
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 TRAIN = [command for command in COMMANDS if command.startswith("python -m colorgan.train ")]
 SAMPLE = [command for command in COMMANDS if command.startswith("python -m colorgan.sample ")]
+EXPORT = [command for command in COMMANDS if command.startswith("python -m colorgan.export ")]
 RELEASE = [command for command in COMMANDS if command.startswith("python -m colorgan.release ")]
 EVALUATE = [command for command in COMMANDS if command.startswith("python -m colorgan.evaluate ")]
 COMPARE = [command for command in COMMANDS if command.startswith("python -m colorgan.compare ")]
@@ -35,6 +36,7 @@ def test_every_command_is_of_a_kind_that_is_checked():
         *TRAIN,
         *SAMPLE,
         *RELEASE,
+        *EXPORT,
         *EVALUATE,
         *COMPARE,
         *TURING,
@@ -60,12 +62,13 @@ def test_the_runs_and_the_coloring_work_in_the_order_of_the_page(tmp_path, monke
     Path("album").mkdir()
     Image.new("L", (30, 40), 90).save("album/a.png")
     assert train.main(["experiments/gan.yaml", *TINY]) == 0
-    for command in [*TRAIN, *SAMPLE, *RELEASE]:
+    for command in [*TRAIN, *SAMPLE, *RELEASE, *EXPORT]:
         command, _, output = command.partition(" > ")
         module, arguments = command.split()[2], shlex.split(command)[3:]
         if module != "colorgan.train":
             with open(output or os.devnull, "w") as file, contextlib.redirect_stdout(file):
-                assert {"colorgan.sample": sample, "colorgan.release": release}[module].main(arguments) == 0
+                commands = {"colorgan.sample": sample, "colorgan.release": release, "colorgan.export": export}
+                assert commands[module].main(arguments) == 0
         else:
             keep = [
                 item

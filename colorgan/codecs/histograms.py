@@ -130,6 +130,6 @@ class Histograms(Distribution):
             return self.centers[probabilities.argmax(dim=1, keepdim=True)], chroma
         angle = 2 * math.pi * self.centers
         x, y = (expectation(probabilities, wave(angle))[:, None] / self.bins for wave in (torch.cos, torch.sin))
-        length = torch.hypot(x, y)  # the longer the mean vector, the more certain the hue
+        length = (x.square() + y.square()).sqrt()  # the longer, the more certain the hue; ONNX has no `torch.hypot`
         fade = (length / self.fading).clamp(max=1) if self.fading and self.decoding != "sample" else 1.0
         return torch.atan2(y, x) / (2 * math.pi) % 1, chroma * fade

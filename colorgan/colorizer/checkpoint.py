@@ -1,5 +1,6 @@
 """Reading checkpoints: data only, so that a hostile file cannot run code."""
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from colorgan.packaged import released
 
 AVERAGE = "ema.module."  # prefix of the averaged model in a state_dict
 MODEL = "model."  # prefix of the trained model; a released checkpoint has no other
+TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb", "discriminator")  # not needed for inference
+# Keys of files of this machine, and what stands there in a file to hand on.
+PATHS = {
+    "data": {"root": None, "also": [], "cache_dir": None, "shard_dir": None},
+    "net": {"weights": None},
+    "codec": {"prior": None},
+}
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -29,8 +37,11 @@ def read(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # torch.load raises nearly anything on a file of arbitrary bytes
+        if path.suffix == ".safetensors":
+            content = _read_safetensors(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # the readers raise nearly anything on a file of arbitrary bytes
         raise UserError(f"{path}: not a checkpoint, or a broken one; use another epoch of the run") from None
     parts = [content.get(key) for key in ("experiment", "state_dict")] if isinstance(content, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):
@@ -39,6 +50,15 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: its experiment asks for values of this machine; it was not written by colorgan")
     upgrade(content)
     return content
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    """Read a file of `colorgan.export`: the weights of one model, and its experiment as JSON in the metadata."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        experiment = json.loads((file.metadata() or {}).get("experiment", "null"))
+        return {"experiment": experiment, "state_dict": {MODEL + key: file.get_tensor(key) for key in file.keys()}}
 
 
 def is_whole(path: Path) -> bool:
@@ -121,6 +141,14 @@ def averaged_weights(content: dict[str, Any]) -> dict[str, Tensor]:
     state = content["state_dict"]
     prefix = AVERAGE if any(key.startswith(AVERAGE) for key in state) else MODEL
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def shareable(experiment: dict[str, Any]) -> dict[str, Any]:
+    """Return what inference needs of an experiment, without the paths of this machine."""
+    kept = {key: value for key, value in experiment.items() if key not in TRAINING_KEYS}
+    for node, without in PATHS.items():
+        kept[node] = {key: without.get(key, value) for key, value in kept[node].items()}
+    return {**kept, "system": "supervised"}
 
 
 def build_colorizer(experiment: DictConfig, size: int, **start: Any) -> Colorizer:

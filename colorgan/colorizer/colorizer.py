@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorgan.codecs.base import Codec
+from colorgan.codecs.distribution import Distribution
 from colorgan.colorizer import painting
 from colorgan.colorizer.hints import Hint, rasterize
 from colorgan.colorizer.painting import LowResolution
@@ -76,6 +77,22 @@ class Colorizer(nn.Module):
         """Raise UserError unless the net takes color hints."""
         if not (isinstance(self.net, HintedNet) and self.net.takes_hints):
             raise UserError("this model takes no hints: train one with net=encoder_unet net.hints=true")
+
+    def choose_decoding(self, decoding: str, seed: int = 0) -> None:
+        """Set how the codec decodes a predicted distribution to a color.
+
+        Args:
+            decoding: one of `self.codec.decodings`.
+            seed: of the noise, where `decoding` is "sample".
+
+        Raises:
+            UserError: the codec predicts no distribution, or does not know this decoding.
+        """
+        if not isinstance(self.codec, Distribution):
+            raise UserError(
+                "--decode, --samples, --seed: this model predicts one color, not a distribution; leave them out"
+            )
+        self.codec.set_decoding(decoding, seed)
 
     @torch.inference_mode()
     def shrink(self, picture: Tensor, size: int | None = None) -> Tensor:

@@ -1,6 +1,5 @@
 """Building blocks of several nets and discriminators."""
 
-import math
 from typing import Literal, get_args
 
 import torch
@@ -92,7 +91,10 @@ def pad_to_multiple(x: Tensor, multiple: int, min_multiples: int = 1) -> Tensor:
         multiple: in pixels.
         min_multiples: the padded sides are at least `min_multiples * multiple`.
     """
-    height, width = (multiple * max(min_multiples, math.ceil(side / multiple)) for side in x.shape[-2:])
+    counts = [(side + multiple - 1) // multiple for side in x.shape[-2:]]
+    if min_multiples > 1:  # max(1, count) would only complicate the sizes of an exported graph
+        counts = [max(min_multiples, count) for count in counts]
+    height, width = (multiple * count for count in counts)
     return F.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
 
 
@@ -107,5 +109,5 @@ def crop_padding(x: Tensor, L: Tensor, stride: int) -> Tensor:
     Returns:
         (B, C, ceil(H / stride), ceil(W / stride)).
     """
-    height, width = (math.ceil(side / stride) for side in L.shape[-2:])
+    height, width = ((side + stride - 1) // stride for side in L.shape[-2:])
     return x[..., :height, :width]

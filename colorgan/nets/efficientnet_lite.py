@@ -43,7 +43,7 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         totals = [
-            max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+            max((size - 1) // stride * stride + kernel - size, 0)
             for size, kernel, stride in zip(x.shape[-2:], self.kernel_size, self.stride, strict=True)
         ]
         if any(total % 2 for total in totals):

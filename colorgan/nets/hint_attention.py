@@ -41,13 +41,14 @@ class HintAttention(nn.Module):
             (B, width, H, W).
         """
         query = _split_heads(self.query(x))
-        key = torch.cat([_split_heads(self.key(x)), self.fallback.expand(len(x), -1, -1, -1)], dim=2)
+        key = torch.cat([_split_heads(self.key(x)), self.fallback.expand(x.shape[0], -1, -1, -1)], dim=2)
         value = F.pad(_split_heads(self.value(torch.cat([x, color], dim=1))), (0, 0, 0, 1))
         distance = _squared_distances(x) * self.falloff.exp()[:, None, None]
         mask = (1 - present.flatten(2))[:, :, None] * NEVER
         logits = F.pad(mask - distance, (0, 1)).to(query.dtype)
         attended = F.scaled_dot_product_attention(query, key.to(query.dtype), value, attn_mask=logits)
-        return x + self.out(attended.transpose(2, 3).flatten(1, 2).unflatten(2, x.shape[-2:]))
+        merged = attended.transpose(2, 3).contiguous().flatten(1, 2)  # what `attended` has as strides is not exported
+        return x + self.out(merged.unflatten(2, x.shape[-2:]))
 
 
 def _split_heads(x: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Trained colorizers as files for other programs."""
