@@ -34,13 +34,15 @@ SMALL = (
 PHOTOS = ["experiments/gan.yaml", *SMALL, "data.crops=240"]
 SCENES = [*SMALL, "trainer.limit_train_batches=30", "trainer.limit_val_batches=4"]
 EIGHT = ["experiments/gan-folder.yaml", *SMALL, "system.real_label=1", "checkpoint.keep_every=0"]
+WEAK = "system.color_weight=1"  # in place of 100, which keeps most generators from collapsing
 PROVOCATIONS = {  # what a healthy run is resumed with
-    "rates": ["optim.lr=0.02"],
-    "discriminator": ["system.discriminator_lr=20"],
-    "eight": [],  # another run, from its beginning
+    "rates x100": ["optim.lr=0.02", WEAK],
+    "rates x1000": ["optim.lr=0.2"],
+    "discriminator x20": ["system.discriminator_lr=20", "system.color_weight=0"],
+    "eight pictures": [],  # another run, from its beginning
     "poison": [],
 }
-FAST = ["discriminator.size=32", "data.batch_size=8", "trainer.max_time=null"]
+FAST = ["discriminator.size=32", "data.batch_size=8", "trainer.max_time=null", "trainer.limit_train_batches=15"]
 HEALTHY = {
     "gan": PHOTOS,
     "gan-folder": ["experiments/gan-folder.yaml", *SCENES],
@@ -82,12 +84,12 @@ def start(arguments: list[str], log: Path, poisoned: bool = False) -> int:
 
 def provoke(out: Path, name: str, seed: int, guarded: bool, pictures: Path) -> Path:
     """Train a run that collapses; return its directory."""
-    run_dir = out / f"{name}-{seed}-{'on' if guarded else 'off'}"
+    run_dir = out / f"{name}-{seed}-{'on' if guarded else 'off'}".replace(" ", "-")
     log, beginning = out / f"{run_dir.name}.log", out / f"beginning-{seed}"
     guard = f"guard.enabled={guarded}".lower()
     if run_dir.exists():
         return run_dir
-    if name == "eight":
+    if name == "eight pictures":
         more = [f"data.root={pictures}", f"trainer.max_epochs={EPOCHS_OF_EIGHT}"]
         start([*EIGHT, f"seed={seed}", f"run_dir={run_dir}", guard, *more], log)
         return run_dir
@@ -124,7 +126,9 @@ def history(run_dir: Path) -> list[list[tuple[int, float]]]:
 def result(run_dir: Path, name: str) -> dict[str, str | int | float]:
     """Return how a run ended: its error in comparison with the best one before the collapse."""
     attempts = history(run_dir)
-    best = min(error for epoch, error in attempts[0] if epoch < BEFORE or name not in PROVOCATIONS or name == "eight")
+    best = min(
+        error for epoch, error in attempts[0] if epoch < BEFORE or name not in PROVOCATIONS or name == "eight pictures"
+    )
     epoch, last = attempts[-1][-1]
     lines = (run_dir.parent / f"{run_dir.name}.log").read_text(errors="replace").splitlines()
     reasons = [line.partition("collapsed")[2].partition(": ")[2] for line in lines if " collapsed" in line]
@@ -148,7 +152,7 @@ def draw(out: Path, names: list[str]) -> None:
         for row, guard in enumerate(("off", "on")):
             axis = axes[row, column]
             for seed in SEEDS:
-                attempts = history(out / f"{name}-{seed}-{guard}")
+                attempts = history(out / f"{name}-{seed}-{guard}".replace(" ", "-"))
                 for i, attempt in enumerate(attempts):
                     left = i == len(attempts) - 1
                     style = {"color": f"C{seed}", "alpha": 1 if left else 0.4, "linestyle": "-" if left else ":"}
@@ -164,11 +168,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scenes", type=Path, required=True, help="folder of photographs with train/ and val/")
     parser.add_argument("--only", action="append", choices=[*PROVOCATIONS, *HEALTHY])
+    parser.add_argument("--seed", type=int, action="append", help="of those in SEEDS")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     pictures = make_eight(args.out / "eight", args.scenes)
     results = []
-    for seed in SEEDS:
+    for seed in args.seed or SEEDS:
         for name in args.only or [*PROVOCATIONS, *HEALTHY]:
             if name in PROVOCATIONS:
                 runs = [provoke(args.out, name, seed, guarded, pictures) for guarded in (False, True)]

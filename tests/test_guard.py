@@ -14,7 +14,9 @@ from colorgan.systems.bad_steps import BadSteps
 from colorgan.systems.base import System
 from colorgan.training import curves, guard, rollback
 from colorgan.training.health import ACCURACIES, ERROR, GRAY_ERROR, SPREADS, Health
+from tests.conftest import TINY
 from tests.stepping import batch, make_system
+from tests.test_ddp import start_pair
 
 HEALTHY = {
     "val/color_distance": 0.3,
@@ -230,10 +232,6 @@ def ruin(system):
         parameter.data.fill_(math.nan)
 
 
-def die(system):
-    raise Died
-
-
 def rows_of(path):
     with path.open() as file:
         return list(csv.DictReader(file))
@@ -244,8 +242,14 @@ def state_of(run):
     return [content[key] for key in ("state_dict", "optimizer_states", "lr_schedulers", "experiment")]
 
 
-def test_a_collapsed_run_goes_back_with_lower_rates(tiny_train, tmp_path, at, capsys):
-    run, first = tmp_path / "run", []
+def test_a_collapsed_run_goes_back_with_lower_rates_and_another_order(tiny_train, tmp_path, at, capsys, monkeypatch):
+    run, first, orders, augment = tmp_path / "run", [], [], PhotographDataModule.augment
+
+    def remember(self, pictures, generator):
+        orders.append((self.trainer.current_epoch, pictures["index"].tolist()))
+        return augment(self, pictures, generator)
+
+    monkeypatch.setattr(PhotographDataModule, "augment", remember)
     at(3, 1, ruin, when=lambda seed: seed == 0)
     at(2, 0, lambda system: first.append(copies(system)))
     assert tiny_train(*LONGER) == 0
@@ -263,48 +267,37 @@ def test_a_collapsed_run_goes_back_with_lower_rates(tiny_train, tmp_path, at, ca
     assert content["experiment"]["seed"] == rollback.SEED_STEP
     assert content["experiment"]["guard"]["rollbacks"] == 1
     assert len(first) == 2 and all(torch.equal(value, first[1][key]) for key, value in first[0].items())
+    before, after = [[x for epoch, x in part if epoch == 2] for part in (orders[:16], orders[16:])]
+    assert len(before) == len(after) == 4 and before != after
 
 
 def copies(system):
     return {key: value.clone() for key, value in system.state_dict().items()}
 
 
-def test_the_order_of_the_pictures_after_a_rollback_is_another(tiny_train, at, monkeypatch):
-    seen, augment = [], PhotographDataModule.augment
-
-    def remember(self, pictures, generator):
-        seen.append((self.trainer.current_epoch, pictures["index"].tolist()))
-        return augment(self, pictures, generator)
-
-    monkeypatch.setattr(PhotographDataModule, "augment", remember)
-    at(3, 1, ruin, when=lambda seed: seed == 0)
-    assert tiny_train(*LONGER) == 0
-    orders = [indices for epoch, indices in seen if epoch == 2]
-    assert len(orders) == 8 and orders[:4] != orders[4:]
-
-
 def test_a_run_that_is_killed_after_a_rollback_ends_the_same(tiny_train, tmp_path, at):
     at(3, 1, ruin, when=lambda seed: seed == 0)
-    more = (*LONGER, "checkpoint.every_batches=1")
-    assert tiny_train(*more, f"run_dir={tmp_path}/whole") == 0
-    for number, (epoch, place) in enumerate([(2, 0), (3, 2)]):  # before the first new checkpoint, and later
-        died = []
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    more = (*LONGER, "checkpoint.every_batches=2")
+    assert tiny_train(*more, f"run_dir={whole}") == 0
+    deaths = []
+    for place in ((2, 0), (3, 3)):  # before anything new is saved, and in the middle of a later epoch
 
-        def die_once(system, died=died):
-            if not died:
-                died.append(True)
+        def die_once(system, place=place):
+            if place not in deaths:
+                deaths.append(place)
                 raise Died
 
-        at(epoch, place, die_once, when=lambda seed: seed != 0)
-        run = tmp_path / f"broken{number}"
+        at(*place, die_once, when=lambda seed: seed != 0)
+    for _ in range(2):
         with pytest.raises(Died):
-            tiny_train(*more, f"run_dir={run}")
-        assert died and tiny_train(*more, f"run_dir={run}", "--resume") == 0
-        for one, other in zip(state_of(tmp_path / "whole")[:3], state_of(run)[:3], strict=True):
-            torch.testing.assert_close(one, other, rtol=0, atol=0)
-        assert [row["train/color_loss"] for row in rows_of(run / "metrics.csv")] == [
-            row["train/color_loss"] for row in rows_of(tmp_path / "whole/metrics.csv")
-        ]
+            tiny_train(*more, f"run_dir={broken}", "--resume")
+    assert tiny_train(*more, f"run_dir={broken}", "--resume") == 0
+    assert len(deaths) == 2
+    for one, other in zip(state_of(whole)[:3], state_of(broken)[:3], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    one, other = ([row["train/color_loss"] for row in rows_of(run / "metrics.csv")] for run in (whole, broken))
+    assert one == other
 
 
 def test_a_run_that_collapses_again_and_again_gives_up(tiny_train, tmp_path, at, capsys):
@@ -417,3 +410,41 @@ def test_a_collapse_alerts_in_wandb(tiny_train, at, monkeypatch, tmp_path):
     ((run_id, message),) = alerts
     assert "gan collapsed in epoch 3: " in message["text"]
     assert checkpoint.read(tmp_path / "run/last.ckpt")["wandb_id"] == run_id
+
+
+TWO = """
+import hashlib, math, os
+from pathlib import Path
+import json, sys
+from colorgan import train
+from colorgan.systems.base import System
+
+step, end = System.training_step, System.on_train_end
+
+def training_step(self, batch, i):
+    if (self.current_epoch, i) == (3, 0) and self.experiment.seed == 0:
+        for p in self.model.net.parameters():
+            p.data.fill_(math.nan)
+    if (self.current_epoch, i) == (1, 1) and self.global_rank == 1:
+        batch["rgb"][0] = math.inf
+    return step(self, batch, i)
+
+def on_train_end(self):
+    state = b"".join(value.numpy().tobytes() for value in self.state_dict().values())
+    Path(f"digest{self.global_rank}").write_text(hashlib.sha256(state).hexdigest())
+    end(self)
+
+System.training_step, System.on_train_end = training_step, on_train_end
+sys.exit(max(train.main(run) for run in json.loads(Path("runs.json").read_text())))
+"""
+
+
+def test_two_processes_leave_out_the_same_steps_and_go_back_together(tmp_path, request):
+    experiment = str(request.config.rootpath / "experiments/gan.yaml")
+    outputs = start_pair(tmp_path, [[experiment, *TINY, *LONGER, "trainer.devices=2", "run_dir=run"]], TWO)
+    assert "Traceback" not in "".join(outputs)
+    assert "epoch 3: collapsed" in outputs[0] and "collapsed" not in outputs[1]
+    assert (tmp_path / "digest0").read_text() == (tmp_path / "digest1").read_text()
+    rows = rows_of(tmp_path / "run/metrics.csv")
+    assert [float(row["train/skipped_batches"]) for row in rows] == [0, 1, 0, 0]
+    assert [float(row["guard/rollbacks"]) for row in rows] == [0, 0, 1, 1]
