@@ -15,7 +15,7 @@ from colorgan.systems.base import System
 from colorgan.training import curves, guard, rollback
 from colorgan.training.health import ACCURACIES, ERROR, GRAY_ERROR, SPREADS, Health
 from tests.conftest import TINY
-from tests.stepping import batch, make_system
+from tests.stepping import batch, guard_steps, make_system
 from tests.test_ddp import start_pair
 
 HEALTHY = {
@@ -116,22 +116,8 @@ def test_spread_of_colors():
     assert within > 1 and between < 1e-6
 
 
-class Wrapped:
-    """What Lightning makes of an optimizer."""
-
-    def __init__(self, optimizer):
-        self.optimizer = optimizer
-
-    def __getattr__(self, name):
-        return getattr(self.optimizer, name)
-
-
 def guarded(*overrides):
-    system = make_system(*overrides)
-    wrapped = [Wrapped(optimizer) for optimizer in system.optimizers()]
-    system.optimizers = lambda: wrapped
-    system.bad_steps = BadSteps([network for network, _ in system.networks().values()])
-    return system
+    return guard_steps(make_system(*overrides))
 
 
 def train_on(system, pictures):
