@@ -6,6 +6,7 @@ import torch
 
 from colorgan import config
 from colorgan.systems import TABLES
+from colorgan.systems.bad_steps import BadSteps
 from colorgan.systems.building import build
 from tests.conftest import TINY
 
@@ -19,6 +20,24 @@ def make_system(*overrides):
     model.manual_backward = lambda loss: loss.backward()
     model.log_train = lambda values, share=1.0: None
     return model
+
+
+class Wrapped:
+    """What Lightning makes of an optimizer."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __getattr__(self, name):
+        return getattr(self.optimizer, name)
+
+
+def guard_steps(system):
+    """Let a system leave out bad steps."""
+    wrapped = [Wrapped(optimizer) for optimizer in system.optimizers()]
+    system.optimizers = lambda: wrapped
+    system.bad_steps = BadSteps([network for network, _ in system.networks().values()])
+    return system
 
 
 def batch(n=4):

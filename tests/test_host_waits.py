@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from colorgan.nets.resunet import ResUNet
 from colorgan.systems.embeddings import Embeddings
 from tests.faking import backward, batch_on_cuda, data_on_cuda, fake_cuda, system_on_cuda
+from tests.stepping import guard_steps
 
 EXPERIMENTS = {
     "gan": [],
@@ -36,6 +37,18 @@ def test_a_step_waits_for_nothing(name):
     with fake_cuda() as waits:
         model = system_on_cuda(*EXPERIMENTS[name], experiment=f"experiments/{name}.yaml")
         waits.clear()
+        step(model)
+    assert not waits, "\n".join(sorted(set(waits)))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_a_step_that_may_be_left_out_waits_for_nothing(optimizer):
+    with fake_cuda() as waits:
+        model = guard_steps(system_on_cuda(f"optim.optimizer={optimizer}"))
+        waits.clear()
+        model.bad_steps.start_batch()
+        model.train_batch(batch_on_cuda())
+        model._means.end_batch(model.bad_steps.end_batch())
         step(model)
     assert not waits, "\n".join(sorted(set(waits)))
 

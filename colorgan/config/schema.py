@@ -79,6 +79,18 @@ class Checkpoint:
 
 
 @dataclass
+class Guard:
+    """What is done where a training collapses; see docs/reliability.md."""
+
+    enabled: bool | None = None  # go back to a healthy epoch; null: where there is a discriminator
+    factor: float = 0.1  # multiplies the learning rates whenever a run goes back
+    patience: int = 3  # validated epochs in a row that look collapsed before the run goes back
+    max_skipped: int = 20  # batches in a row that are left out, as their gradients are not finite, before it does
+    max_rollbacks: int = 3  # it goes back this often, and stops at the next collapse
+    rollbacks: int = 0  # so far; counted by the guard
+
+
+@dataclass
 class Wandb:
     """Weights & Biases logging; mode `auto` is online if an API key is known, else offline."""
 
@@ -105,4 +117,5 @@ class Experiment:
     trainer: Trainer = field(default_factory=Trainer)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    guard: Guard = field(default_factory=Guard)
     wandb: Wandb = field(default_factory=Wandb)

@@ -18,6 +18,7 @@ from colorgan.optim.optimizers import has_own_body_rate, make_optimizer, restore
 from colorgan.optim.schedules import make_schedule, set_initial_lr
 from colorgan.seeding import seed_of
 from colorgan.systems import local_state
+from colorgan.systems.bad_steps import BadSteps
 from colorgan.systems.local_state import batch_statistics
 from colorgan.systems.means import TrainingMeans
 
@@ -57,6 +58,7 @@ class System(pl.LightningModule):
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
         self._means = TrainingMeans()
         self._resumed_states: list[dict[str, Any]] = []  # of each process, from the middle of an epoch
+        self.bad_steps: BadSteps | None = None  # of a guarded run, which leaves them out
 
     @property
     def average(self) -> nn.Module:
@@ -147,13 +149,16 @@ class System(pl.LightningModule):
         for i, loss in enumerate(losses):
             if self._replicas:  # only the sum of the gradients is averaged between processes
                 self._replicas[name].require_backward_grad_sync = i == len(losses) - 1
-            self.manual_backward(loss())
+            self.manual_backward(self.bad_steps.mark(loss()) if self.bad_steps else loss())
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if self.experiment.optim.clip:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.optim.clip, norm)
-        optimizer.step()
-        self._stepped.add(name)
+        if self.bad_steps is None:
+            optimizer.step()
+            self._stepped.add(name)
+        elif self.bad_steps.step(optimizer, norm):
+            self._stepped.add(name)
         self.log_train({f"{name}_gradient_norm": norm, f"{name}_lr": optimizer.param_groups[0]["lr"]})
 
     def log_train(self, values: dict[str, Any], share: float = 1.0) -> None:
@@ -215,8 +220,10 @@ class System(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Train on a batch, and complete it: a checkpoint that a callback writes after it lacks nothing of it."""
+        if self.bad_steps:
+            self.bad_steps.start_batch()
         self.train_batch(batch)
-        means = self._means.end_batch()
+        means = self._means.end_batch(self.bad_steps.end_batch() if self.bad_steps else None)
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
             self.log_dict({f"{key}_step": value for key, value in means.items()}, on_step=True)
         self.ema.update_parameters(self.model)

@@ -75,7 +75,11 @@ class MetricsWriter(Callback):
             return
         row = {"epoch": trainer.current_epoch, **means, "train/images_per_second": speed}
         if pl_module.is_validated_epoch():
-            row |= {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
+            row |= {
+                key: float(value)
+                for key, value in trainer.callback_metrics.items()
+                if key.startswith(("val/", "guard/"))
+            }
         self.unwritten.append(row)  # those that a full disk refused are written with the next one
         with warn_if_full(self.path):
             add_rows(self.path, self.unwritten)

@@ -51,6 +51,7 @@ class RollingCheckpoints(Checkpoint):
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.failures = 0
+        self.spared: set[Place] = set()  # not deleted, as a guard may go back to them
         self.signals = StopSignals()
 
     def state_dict(self) -> dict[str, Any]:
@@ -153,6 +154,7 @@ class RollingCheckpoints(Checkpoint):
         middles = sorted(place for place in files if not place.is_end)
         keep, every = self.settings.keep, self.settings.keep_every
         kept = set(epochs[-keep:]) | {place for place in epochs if every and (place.epoch + 1) % every == 0}
+        kept |= self.spared
         kept |= set() if latest.is_end else set(middles[-KEPT_MIDDLES:])
         for place in files.keys() - kept:
             files[place].unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
 REFERENCE_PREFIXES = ("gray_", "true_")  # metrics that do not depend on the model; their lines are dashed
+ROLLBACKS = "guard/rollbacks"  # column of metrics.csv: how often a run went back to a healthy epoch until then
 
 
 def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
@@ -35,6 +36,8 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
         axis.legend(fontsize="small")
         if title.endswith(("lr", "loss")):
             axis.set_yscale("log")
+        for epoch in _rollbacks(rows):
+            axis.axvline(epoch - 0.5, color="red", linestyle=":", label="rollback")
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     figure.savefig(path, dpi=100)
@@ -69,10 +72,17 @@ def draw_comparison(runs: dict[str, list[dict[str, str]]], images_per_epoch: dic
     plt.close(figure)
 
 
+def _rollbacks(rows: list[dict[str, str]]) -> list[int]:
+    """Return the epochs that are the first ones after a rollback."""
+    counts = [(int(row["epoch"]), float(row[ROLLBACKS])) for row in rows if row.get(ROLLBACKS)]
+    before = [0.0, *(count for _, count in counts)]
+    return [epoch for (epoch, count), old in zip(counts, before, strict=False) if count > old]
+
+
 def _group_by_panel(rows: list[dict[str, str]]) -> dict[str, list[str]]:
     """Return title -> keys of metrics for each panel; `val/gray_psnr` and `val/psnr` share one, as do all losses."""
     panels = defaultdict(list)
-    for key in dict.fromkeys(key for row in rows for key in row if "/" in key):
+    for key in dict.fromkeys(key for row in rows for key in row if "/" in key and key != ROLLBACKS):
         group, name = key.split("/", 1)
         kinds = ("loss", "accuracy", "gradient_norm", "lr", "psnr", "ab_error", "colorfulness")
         panels[f"{group}: {next((kind for kind in kinds if name.endswith(kind)), name)}"].append(key)

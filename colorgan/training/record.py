@@ -1,4 +1,7 @@
-"""`run.json`: what each session of a run ran on, and with; a session is one start of the command that trains."""
+"""`run.json`: what each session of a run ran on, and with; a session is one start of a training.
+
+The command that trains starts one, and another one each time that a collapsed run goes back to a healthy epoch.
+"""
 
 import json
 import os

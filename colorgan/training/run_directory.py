@@ -1,5 +1,6 @@
 """Run directories: find the latest checkpoint, tell whether a run is complete, and go back to an earlier epoch."""
 
+import itertools
 import math
 import re
 import shutil
@@ -101,7 +102,7 @@ def completion_message(content: dict[str, Any], experiment: DictConfig) -> str |
     return None
 
 
-def go_back(run_dir: Path, path: Path) -> Path | None:
+def go_back(run_dir: Path, path: Path | None) -> Path | None:
     """Return a run directory to the state of an earlier checkpoint.
 
     All checkpoints, sample images and rows of metrics.csv from later epochs are moved into a new folder
@@ -109,12 +110,12 @@ def go_back(run_dir: Path, path: Path) -> Path | None:
 
     Args:
         run_dir: the run directory.
-        path: the checkpoint, in this directory.
+        path: the checkpoint, in this directory; None for the beginning of the run.
 
     Returns:
         the new folder; None if there was nothing later than the checkpoint.
     """
-    place = place_in(checkpoint.read(path))
+    place = place_in(checkpoint.read(path)) if path else Place(0, 0)
     others = [other for other in run_dir.glob("*.ckpt") if other != path]
     later = [other for other in others if (place_of(other.resolve()) or place_in(checkpoint.read(other))) > place]
     ended = place.epoch if place.is_end else place.epoch - 1
@@ -123,7 +124,7 @@ def go_back(run_dir: Path, path: Path) -> Path | None:
     kept = [row for row in rows if int(row["epoch"]) <= ended]
     if not later and len(kept) == len(rows):
         return None
-    backup = run_dir / time.strftime("aside-%Y%m%d-%H%M%S")
+    backup = _new_folder(run_dir / time.strftime("aside-%Y%m%d-%H%M%S"))
     for source in later:
         target = backup / source.relative_to(run_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +134,12 @@ def go_back(run_dir: Path, path: Path) -> Path | None:
         shutil.copy2(run_dir / "metrics.csv", backup)
         write_rows(run_dir / "metrics.csv", kept)
     return backup
+
+
+def _new_folder(path: Path) -> Path:
+    """Return a path that does not exist yet: two folders of one second get different names."""
+    names = (path.with_name(f"{path.name}-{i}") if i else path for i in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _seconds_trained(content: dict[str, Any]) -> float:

@@ -15,8 +15,7 @@ from colorgan.systems import TABLES
 from colorgan.training import run_directory
 from colorgan.training.batch_size import resolved_batch_size
 from colorgan.training.lock import locked
-from colorgan.training.record import RecordSession
-from colorgan.training.trainer import fit
+from colorgan.training.rollback import fit_guarded
 
 # Keys that determine the shapes and the meaning of weights, and so must not change when a run resumes.
 ARCHITECTURE_KEYS = ("net", "codec", "discriminator", "system.name", "system.body")
@@ -100,9 +99,9 @@ def run(planned: PlannedRun) -> None:
     with locked(run_dir) if is_first else nullcontext():
         if is_first:
             _prepare_run_directory(planned)
-        record = RecordSession(run_dir, planned.checkpoint, planned.overrides)
+        start = (planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr)
         with resolved_batch_size(planned.experiment) as experiment:
-            fit(experiment, planned.checkpoint, planned.init, planned.wandb_id, planned.override_lr, [record])
+            fit_guarded(experiment, *start, planned.overrides)
     _print_results(planned.experiment)
 
 

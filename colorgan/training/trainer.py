@@ -31,6 +31,7 @@ from colorgan.training.callbacks import (
 from colorgan.training.checkpoints import RollingCheckpoints
 from colorgan.training.curves import draw_curves
 from colorgan.training.failures import explained
+from colorgan.training.guard import Collapsed, CollapseGuard, is_guarded
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
 from colorgan.training.ranks import CompareData, CompareRanks
@@ -62,9 +63,11 @@ def fit(
 
     Raises:
         UserError: the experiment cannot run on this machine, or diverged.
+        Collapsed: a guarded run has collapsed; see `rollback.fit_guarded`.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")  # as guard.enabled=false
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")  # Lightning 2.6 under torch 2.15
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # as frozen bodies are
@@ -91,8 +94,12 @@ def fit(
         load_net_weights(system, init)
     if experiment.trainer.compile:
         _compile(system, experiment.trainer.compile)
-    with explained(experiment):
-        trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
+    try:
+        with explained(experiment):
+            trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
+    except Collapsed as collapsed:
+        _alert(logger, f"{experiment.name} collapsed in epoch {collapsed.collapse.epoch}: {collapsed}")
+        raise
     _finish(run_dir, logger)
 
 
@@ -117,12 +124,12 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         )
     if settings.deterministic and settings.benchmark:
         raise UserError("trainer.benchmark=true chooses algorithms by their speed: leave it out, or --deterministic")
-    callbacks: list[Callback] = [
-        CompareData(),
-        StopOnNaN(),
-        MetricsWriter(run_dir / "metrics.csv"),
-        RollingCheckpoints(run_dir, experiment.checkpoint, system.monitor, system.monitor_mode),
-    ]
+    checkpoints = RollingCheckpoints(run_dir, experiment.checkpoint, system.monitor, system.monitor_mode)
+    callbacks: list[Callback] = [CompareData(), MetricsWriter(run_dir / "metrics.csv"), checkpoints]
+    if is_guarded(experiment):  # after the row of an epoch is written, and before its checkpoint is
+        callbacks.append(CollapseGuard(experiment.guard, checkpoints, system.monitor, system.monitor_mode))
+    else:
+        callbacks.append(StopOnNaN())
     if logger:
         callbacks.append(SaveWandbRunId(logger))
     if settings.compare_ranks:
@@ -208,6 +215,14 @@ def _compile(system: System, backend: str) -> None:
 def _write_experiment(experiment: DictConfig, run_dir: Path) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(OmegaConf.create(config.plain(experiment)), run_dir / "experiment.yaml")
+
+
+@rank_zero_only
+def _alert(logger: WandbLogger | None, text: str) -> None:
+    """Send a message to whoever follows the run, and end its part of the W&B run."""
+    if logger:
+        logger.experiment.alert(title="collapsed", text=text, level=wandb.AlertLevel.WARN)
+        wandb.finish()
 
 
 @rank_zero_only
