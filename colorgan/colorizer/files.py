@@ -1,5 +1,6 @@
 """Color photograph files: read ahead, predict in batches, paint and write, and let no broken file stop the others."""
 
+import logging
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,14 @@ from colorgan.colorizer.colorizer import Colorizer
 from colorgan.colorizer.hints import Hint, rasterize
 from colorgan.colorizer.painting import LowResolution
 from colorgan.colorizer.upsampling import Upsampling
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 from colorgan.imaging import images
 from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.decoding import pillow_settings
 from colorgan.imaging.images import Photograph
 from colorgan.imaging.outputs import Job
+
+log = logging.getLogger(__name__)
 
 WAITING_BYTES = 2**27  # of photographs that wait for others of their shape, or to be written: bounds the memory
 
@@ -122,6 +125,8 @@ def _read_ahead(
 
 def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> Item:
     photograph = images.read(job.source)
+    if photograph.has_more:
+        log.warning("%s: only its first page or frame is colored", one_line(str(job.source)))
     picture = to_tensor(photograph.levels)
     try:
         lightness = model.shrink(picture, size)
@@ -163,7 +168,7 @@ def _finish(model: Colorizer, item: Item, color: LowResolution | Exception, opti
     except (UserError, RuntimeError, MemoryError) as error:
         return _describe(error, target)
     try:
-        images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
+        images.write(target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif, photograph.dpi)
     except UserError as error:
         return error
     return None
