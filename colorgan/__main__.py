@@ -5,6 +5,7 @@ from importlib import import_module
 
 import colorgan
 from colorgan import cli
+from colorgan.errors import UserError
 
 COMMANDS = {
     "doctor": "say what this machine offers, and whether training works on it",
@@ -24,18 +25,22 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    if not argv or argv[0] in ("-h", "--help"):
-        print("usage: colorgan COMMAND ...\n\nTrain, compare and use models that color gray photographs.\n\ncommands:")
-        print(*(f"  {name:<10}{line}" for name, line in COMMANDS.items()), sep="\n")
-        print("\n`colorgan COMMAND --help` shows the options of one; `colorgan --version` the version.")
-        return 0 if argv else 2
-    if argv[0] == "--version":
+    if argv and argv[0] in COMMANDS:
+        return import_module(f"colorgan.{argv[0]}").main(argv[1:])
+    return cli.run(lambda: _describe(argv), "nothing is written")
+
+
+def _describe(argv: list[str]) -> int:
+    """Print what there is; return the exit code."""
+    if argv and argv[0] == "--version":
         print(f"colorgan {colorgan.__version__}")
         return 0
-    if argv[0] not in COMMANDS:
-        print(f"error: unknown command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    return import_module(f"colorgan.{argv[0]}").main(argv[1:])
+    if argv and argv[0] not in ("-h", "--help"):
+        raise UserError(f"unknown command '{argv[0]}'; there are {', '.join(COMMANDS)}")
+    print("usage: colorgan COMMAND ...\n\nTrain, compare and use models that color gray photographs.\n\ncommands:")
+    print(*(f"  {name:<10}{line}" for name, line in COMMANDS.items()), sep="\n")
+    print("\n`colorgan COMMAND --help` shows the options of one; `colorgan --version` the version.")
+    return 0 if argv else 2
 
 
 def run() -> None:

@@ -4,34 +4,92 @@ This file and the commands import heavy modules only inside functions, so that `
 """
 
 import argparse
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 
 
 def run(command: Callable[[], int], interrupted: str) -> int:
-    """Run a command, and print errors in one line.
+    """Run a command, and print errors in one line. Every command goes through here.
 
     Args:
         command: returns the exit code.
         interrupted: what to tell the user after Ctrl-C.
 
     Returns:
-        the exit code of the command; 2 after a UserError, 130 after Ctrl-C.
+        the exit code of the command; 2 after a UserError or OSError, 130 after Ctrl-C, 143 after SIGTERM, 141 if the
+        reader of stdout has gone, as in `| head -1`.
     """
+    _make_all_names_printable()
     try:
-        return command()
+        with _raising_on_sigterm():
+            try:
+                return command()
+            finally:  # also after --help, which is a SystemExit
+                sys.stdout.flush()  # here, and not while the interpreter ends, where a closed pipe is a traceback
+    except BrokenPipeError:
+        _discard_output()
+        return 141
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {one_line(_describe(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"interrupted; {interrupted}", file=sys.stderr)
         return 130
+    except _Terminated:
+        print(f"terminated; {interrupted}", file=sys.stderr)
+        return 143
+
+
+def _describe(error: OSError) -> str:
+    if isinstance(error.filename, str | bytes | os.PathLike):
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return error.strerror or str(error) or type(error).__name__
+
+
+class _Terminated(BaseException):
+    """SIGTERM; no Exception, so that nothing on the way takes it for a broken file."""
+
+
+@contextmanager
+def _raising_on_sigterm() -> Iterator[None]:
+    """Raise _Terminated on SIGTERM, so that unfinished files are removed; commands may handle it themselves within."""
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread of Python gets signals
+        return
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _make_all_names_printable() -> None:
+    """Escape what the console cannot print in place of failing: a file may have any name, the console any encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Send what is still buffered for a closed stdout nowhere, for it would fail again at the end."""
+    with suppress(OSError), open(os.devnull, "w") as nowhere:  # OSError: stdout is no file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def exit_quickly(code: int) -> NoReturn:

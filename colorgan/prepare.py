@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from colorgan import cli
 from colorgan.cli import Parser, existing_path, nonnegative_float, positive_int, program, usable_cores
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from colorgan.data.examination import Record
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         def watch(records: Iterable["Record"], total: int) -> Iterator["Record"]:
             for record in progress.track(records, total=total, description="reading"):
                 if record.verdict == UNREADABLE:
-                    console.print(f"{record.picture}: {record.why}")
+                    console.print(one_line(f"{record.picture}: {record.why}"))
                 yield record
 
         try:

@@ -3,17 +3,14 @@
 import argparse
 import sys
 
+from colorgan import cli
 from colorgan.cli import Parser, new_file, positive_int, program
 from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure a color prior; return the exit code."""
-    try:
-        return _measure(_parser().parse_intermixed_args(argv))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return cli.run(lambda: _measure(_parser().parse_intermixed_args(argv)), "nothing is written")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorgan import cli
 from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int, program
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 from colorgan.imaging.formats import SUFFIXES
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--out {args.out}: {error.strerror}") from error
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     for line in plan.notes + plan.refused:
-        console.print(line)
+        console.print(one_line(line))
     failed = len(plan.refused)
     with Progress(console=console, disable=len(plan.jobs) < 2 or not sys.stderr.isatty()) as progress:
         results = color_samples(model, plan.jobs, hints, args)
@@ -132,7 +132,7 @@ def suggest_hints(model: "Colorizer", plan: "Plan", hints: "HintsByFile", count:
         found[str(file)] = [as_entry(hint) for hint in places]
     print(json.dumps(found, indent=1))
     for line in failures:
-        print(line, file=sys.stderr)
+        print(one_line(line), file=sys.stderr)
     return 1 if failures else 0
 
 

@@ -5,17 +5,14 @@ import os
 import shlex
 import sys
 
+from colorgan import cli
 from colorgan.cli import Parser, program
 from colorgan.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Train an experiment, and return the exit code: 0 done, 2 error, 128 + the signal that stopped it."""
-    try:
-        return _train(_parse(argv))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return cli.run(lambda: _train(_parse(argv)), "the same command with --resume goes on from the last checkpoint")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -58,7 +58,7 @@ def test_a_place_that_cannot_be_written_is_said_before_measuring(measure, tmp_pa
     monkeypatch.setattr(building, "build_data", lambda experiment: pytest.fail("measured"))
     (tmp_path / "file").write_text("")
     assert measure(out=tmp_path / "file/prior.json") == 2
-    assert capsys.readouterr().err.startswith(f"{tmp_path}/file/prior.json: ")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/file/prior.json: ")
 
 
 def test_a_file_that_is_there_is_kept(measure, capsys, tmp_path):

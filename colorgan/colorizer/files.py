@@ -4,6 +4,7 @@ Where memory runs out, a batch is halved until it fits, and a photograph that fa
 are done, on one thread, which paints one strip at a time.
 """
 
+import logging
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,15 @@ from colorgan.colorizer.colorizer import Colorizer
 from colorgan.colorizer.hints import Hint, rasterize
 from colorgan.colorizer.painting import LowResolution
 from colorgan.colorizer.upsampling import Upsampling
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 from colorgan.imaging import images
 from colorgan.imaging.arrays import to_tensor
 from colorgan.imaging.decoding import pillow_settings
 from colorgan.imaging.images import Photograph
 from colorgan.imaging.outputs import Job
 from colorgan.memory import is_out_of_memory
+
+log = logging.getLogger(__name__)
 
 WAITING_BYTES = 2**27  # of photographs that wait for others of their shape, or to be written: bounds the memory
 
@@ -173,6 +176,8 @@ def _read(model: Colorizer, job: Job, hints: list[Hint], size: int | None) -> It
         photograph = images.read(job.source)
     except UserError as error:
         raise (NotEnoughMemory(error, job) if is_out_of_memory(error) else error) from None
+    if photograph.has_more:
+        log.warning("%s: only its first page or frame is colored", one_line(str(job.source)))
     picture = to_tensor(photograph.levels)
     try:
         lightness = model.shrink(picture, size)
@@ -215,7 +220,9 @@ def _finish(model: Colorizer, item: Item, color: LowResolution | Exception, opti
     except (UserError, RuntimeError, MemoryError) as error:
         return _describe(error, item.job)
     try:
-        images.write(item.job.target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif)
+        images.write(
+            item.job.target, painted.permute(1, 2, 0).numpy(), photograph.alpha, photograph.exif, photograph.dpi
+        )
     except UserError as error:
         return NotEnoughMemory(error, item.job) if is_out_of_memory(error) else error
     return None

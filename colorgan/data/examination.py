@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -113,12 +112,6 @@ def examine(task: Task, settings: Settings) -> Record:
 
 def _read(path: Path, size: int) -> tuple[Image.Image, int, int]:
     """Return a photograph with a short side of `size` at most, and its width and height before."""
-    try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)
-    except OSError as error:
-        raise UserError(error.strerror) from error
-    if not regular:
-        raise UserError("not a regular file")  # opening a named pipe would wait forever
     with images.opened(path) as image:
         full = image.size
         image.draft(None, (2 * size, 2 * size))  # decode a big JPEG at a fraction of its size, yet twice this one

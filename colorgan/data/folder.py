@@ -2,13 +2,17 @@
 
 import hashlib
 import heapq
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorgan.data.source import FileSource, require_root
-from colorgan.errors import UserError
-from colorgan.imaging.formats import SUFFIXES
+from colorgan.errors import UserError, one_line
+from colorgan.imaging.finding import find
+from colorgan.imaging.formats import SUFFIXES, is_photograph
+
+log = logging.getLogger(__name__)
 
 
 class ImageFolder(FileSource):
@@ -63,36 +67,34 @@ def _read_folder(root: Path, train: bool, val_share: float) -> _Split:
         classes = _list_classes(splits[0]) | _list_classes(splits[1])
     else:
         folder = root
-        all_files = find_images(root)
+        all_files = find_images(root, quiet=not train)  # both splits list the whole folder
         files = _split_by_hash(all_files, val_share, train)
         classes = {class_from_path(file) for file in all_files}
     own = root.resolve().name  # the class of files outside any sub-folder
     return _Split(folder, files, [class_from_path(file) or own for file in files], {name or own for name in classes})
 
 
-def find_images(root: Path) -> list[str]:
-    """Return the sorted paths, relative to `root`, of all images below it.
+def find_images(root: Path, quiet: bool = False) -> list[str]:
+    """Return the sorted paths, relative to `root`, of all photographs below it.
 
-    Symbolic links are followed; hidden files and folders are skipped.
+    What is passed over, and folders that cannot be listed, are logged.
+
+    Args:
+        root: the folder.
+        quiet: log nothing, because the folder was listed before.
 
     Raises:
         UserError: there are none.
     """
-    names: list[str] = []
-    seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link to a parent folder would recurse forever
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        relative = os.path.relpath(folder, root)
-        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
-        names += [prefix + file for file in files if _is_image(file)]
-    if not names:
-        raise UserError(f"{root}: no photographs in this folder; it needs files as {', '.join(sorted(SUFFIXES))}")
-    return sorted(names)
+    found = find(root)
+    if not found.names:
+        hint = found.unlisted or [
+            f"{root}: no photographs in this folder; it needs files as {', '.join(sorted(SUFFIXES))}"
+        ]
+        raise UserError(hint[0])
+    for line in [] if quiet else [*found.unlisted, *found.describe_others(root)]:
+        log.warning("%s", one_line(line))
+    return found.names
 
 
 def class_from_path(name: str) -> str:
@@ -100,16 +102,12 @@ def class_from_path(name: str) -> str:
     return name.partition("/")[0] if "/" in name else ""
 
 
-def _is_image(file: str) -> bool:
-    return not file.startswith(".") and os.path.splitext(file)[1].lower() in SUFFIXES
-
-
 def _list_classes(root: Path) -> set[str]:
     """Return the classes of a folder from its direct entries, without listing the sub-folders."""
     with os.scandir(root) as entries:
         visible = [entry for entry in entries if not entry.name.startswith(".")]
     folders = {entry.name for entry in visible if entry.is_dir()}
-    return folders | {"" for entry in visible if entry.is_file() and _is_image(entry.name)}
+    return folders | {"" for entry in visible if entry.is_file() and is_photograph(entry.name)}
 
 
 def _split_by_hash(names: list[str], val_share: float, train: bool) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from colorgan.errors import UserError
-from colorgan.imaging import decoding, exif, pixels, tiff
-from colorgan.imaging.formats import HOLDS_ALPHA, SUFFIXES
+from colorgan.imaging import decoding, exif, limits, pixels, tiff
+from colorgan.imaging.exif import with_resolution
+from colorgan.imaging.formats import DECODED, HOLDS_ALPHA, SUFFIXES
 
 _SAVE = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -33,6 +34,8 @@ class Photograph:
     levels: np.ndarray  # gray (H, W), uint8 or uint16, or sRGB (H, W, 3), uint8
     alpha: np.ndarray | None = None  # uint8 (H, W)
     exif: bytes | None = None  # without the orientation, which is applied
+    dpi: tuple[float, float] | None = None  # resolution across and down, in dots per inch
+    has_more: bool = False  # further pages or frames, which are not read
     format: str = "PNG"  # of the file's contents, whatever its suffix: 'JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', ...
 
     @property
@@ -63,10 +66,17 @@ def read(path: str | Path) -> Photograph:
     with opened(path) as image:
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG that carries further frames
         levels, alpha = pixels.to_levels_alpha(image)
-        return Photograph(levels, alpha, exif.copyable(image), kind)
+        more = kind != "JPEG" and _has_more(image)
+        return Photograph(levels, alpha, exif.copyable(image), exif.resolution(image), more, kind)
 
 
-def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, exif: bytes | None = None) -> None:
+def write(
+    path: str | Path,
+    rgb: np.ndarray,
+    alpha: np.ndarray | None = None,
+    exif: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+) -> None:
     """Write a picture at 8 bits, in the format that the path's suffix names.
 
     The file appears whole or not at all. Missing folders are made.
@@ -76,6 +86,7 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
         rgb: sRGB values (H, W, 3), uint8, or floats in [0, 1].
         alpha: Opacity, uint8 (H, W). JPEG and BMP have no alpha channel: the picture is laid on white.
         exif: EXIF block, as in `Photograph`. Left out if it is too long for the format.
+        dpi: Resolution, as in `Photograph`. JPEG rounds it; WebP has no place for it but EXIF.
 
     Raises:
         UserError: If the suffix is unknown, the picture holds NaN, or the file cannot be written.
@@ -92,7 +103,9 @@ def write(path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, ex
     image = Image.fromarray(rgb if rgb.dtype == np.uint8 else pixels.to_bytes(rgb))
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
-    options = _SAVE[kind] | ({"exif": exif} if exif and len(exif) < _EXIF_LIMIT else {})
+    block = with_resolution(exif, dpi) if dpi and kind == "WEBP" else exif
+    options = _SAVE[kind] | ({"exif": block} if block and len(block) < _EXIF_LIMIT else {})
+    options |= {"dpi": dpi} if dpi and kind != "WEBP" else {}
     part = path.parent / f".{secrets.token_hex(8)}.part"  # hidden, in the same folder: os.replace is atomic there
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,6 +221,7 @@ def suffix(path: str | Path) -> str:
     if path.suffix.lower() in SUFFIXES:
         return path.suffix
     try:
+        limits.require_regular(path)
         with decoding.pillow_settings(), Image.open(path) as image:
             known = {kind: ending for ending, kind in reversed(SUFFIXES.items())} | {"MPO": ".jpg"}
             return known.get(image.format, ".png")
@@ -217,14 +231,29 @@ def suffix(path: str | Path) -> str:
 
 def _identify(path: str | Path) -> Image.Image:
     """Open an image by Pillow, or a TIFF that Pillow cannot read by tifffile."""
+    limits.require_regular(path)
+    with open(path, "rb") as file:
+        is_tiff = file.read(4) in tiff.HEADS
+        if is_tiff:
+            limits.require_tags_within(file)
     try:
         image = Image.open(path)
     except UnidentifiedImageError:
-        with open(path, "rb") as file:
-            if file.read(4) not in tiff.HEADS:
-                raise
+        if not is_tiff:
+            raise
         return tiff.read(path)
+    if image.format not in DECODED:
+        image.close()
+        raise UnidentifiedImageError
     if tiff.is_misread(image):
         image.close()
         return tiff.read(path)
     return image
+
+
+def _has_more(image: Image.Image) -> bool:
+    """Whether a decoded image has further pages or frames."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # a GIF looks for its second frame, which may be broken
+        return True

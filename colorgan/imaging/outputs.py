@@ -1,12 +1,12 @@
 """Plan of output files, made by `colorgan.sample` before it colors anything."""
 
 import itertools
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from colorgan.imaging import images
+from colorgan.imaging.finding import find
 from colorgan.imaging.formats import SUFFIXES
 
 
@@ -50,10 +50,12 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
         if not given.is_dir():
             found.append((given, Path(given.name)))
             continue
-        files = _photographs(given, out, plan.refused)
-        found += [(file, file.relative_to(given)) for file in files]
-        if not files:
-            plan.refused.append(f"{given}: no photographs in this folder ({' '.join(SUFFIXES)})")
+        inside = find(given, leave_out=out)
+        found += [(given / name, Path(name)) for name in sorted(inside.names, key=Path)]
+        plan.refused += inside.unlisted
+        plan.notes += inside.describe_others(given)
+        if not inside.names and not inside.unlisted:
+            plan.refused.append(f"{given}: no photographs in this folder ({' '.join(SUFFIXES)} ...)")
         if out.is_dir() and given.resolve() in out.resolve().parents:
             plan.notes.append(f"{out}: left out of {given}, because it is where the outputs go")
     plan.sources = list(dict.fromkeys(source for source, _ in found))
@@ -75,16 +77,6 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
         else:
             plan.skipped += 1
     return plan
-
-
-def _photographs(folder: Path, out: Path, refused: list[str]) -> list[Path]:
-    """List the photographs in a folder and its subfolders, sorted, without hidden ones and without those in `out`."""
-    found = []
-    for root, folders, files in os.walk(folder, onerror=lambda e: refused.append(f"{e.filename}: {e.strerror}")):
-        here = Path(root)
-        folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != out.resolve()]
-        found += [here / name for name in files if name[0] != "." and Path(name).suffix.lower() in SUFFIXES]
-    return sorted(found)
 
 
 def _claim(target: Path, source: Path, owners: dict[str, Path]) -> Path | None:

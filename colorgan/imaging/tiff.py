@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from colorgan.imaging import pixels
+from colorgan.imaging import limits, pixels
 
 HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}  # the first bytes of a TIFF or BigTIFF
+_BYTES = 1 << 30  # of the pixels of a page: they are copied several times
 _PLANAR, _BITS = 284, 258  # tags: channels stored one after the other (2), bits per sample
 
 
@@ -35,17 +36,29 @@ def read(path: str | Path) -> Image.Image:
         page = file.pages[0]
         if page.imagewidth * page.imagelength > 2 * Image.MAX_IMAGE_PIXELS:
             raise Image.DecompressionBombError
+        if page.nbytes > _BYTES:
+            raise limits.BombError(f"{page.nbytes >> 20} MiB of pixels: shrink it first")
         if page.dtype.itemsize == 1:
             raise OSError("8-bit samples that Pillow refuses")  # it reads all that are whole
         if 0 in (*page.dataoffsets, *page.databytecounts):
             raise OSError("missing strips or tiles")  # tifffile fills them with zeros
-        values, tags = page.asarray(), {tag.name: tag.value for tag in page.tags}
+        limits.require_apart(file.filehandle, page.databytecounts)
+        values, tags, further = page.asarray(), {tag.name: tag.value for tag in page.tags}, len(file.pages) > 1
     if page.axes == "SYX":
         values = np.moveaxis(values, 0, -1)
     image = Image.fromarray(pixels.to_bytes(pixels.to_unit(values if values.ndim == 2 else values[..., :3])))
     image.format, image.info["icc_profile"] = "TIFF", tags.get("InterColorProfile")
+    image.is_animated = further  # as Pillow has it
+    _keep_resolution(image, tags)
     image.getexif()[ExifTags.Base.Orientation] = int(tags.get("Orientation", 1))
     return image
+
+
+def _keep_resolution(image: Image.Image, tags: dict) -> None:
+    scale = {2: 1, 3: 2.54}.get(int(tags.get("ResolutionUnit", 2)))  # inches, centimeters
+    ratios = [tags.get(name) for name in ("XResolution", "YResolution")]
+    if scale and all(isinstance(ratio, tuple) and len(ratio) == 2 and ratio[1] for ratio in ratios):
+        image.info["dpi"] = tuple(scale * above / below for above, below in ratios)
 
 
 @contextmanager
