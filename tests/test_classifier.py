@@ -78,7 +78,7 @@ def test_a_class_that_came_later_is_one_line(classify, best, folder, capsys):
     (folder / "sky").mkdir()
     (folder / "beach/0.png").rename(folder / "sky/0.png")
     assert classify("--resume", "trainer.max_epochs=3") == 2
-    assert capsys.readouterr().err.startswith("system.classes=2: the data has 3")
+    assert capsys.readouterr().err.startswith("error: system.classes=2: the data has 3")
 
 
 def test_pictures_without_classes_are_one_line(classify, folder, capsys):

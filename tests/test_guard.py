@@ -375,7 +375,7 @@ def test_rates_are_scaled_at_the_same_point_of_their_schedule():
 @pytest.mark.parametrize("setting", ["factor=1", "factor=0", "patience=0", "max_skipped=0"])
 def test_a_setting_out_of_range_is_one_line(tiny_train, capsys, setting):
     assert tiny_train(f"guard.{setting}") == 2
-    assert capsys.readouterr().err.startswith(f"guard.{setting.split('=')[0]}=")
+    assert capsys.readouterr().err.startswith(f"error: guard.{setting.split('=')[0]}=")
 
 
 def test_curves_mark_rollbacks(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ def test_the_net_of_another_kind_is_no_start(tiny_train, tmp_path, capsys):
     tiny_train()
     first = tmp_path / "run/last.ckpt"
     assert tiny_train(f"run_dir={tmp_path}/next", "net.width=8", "--init", str(first)) == 2
-    assert capsys.readouterr().err == f"{first}: its net differs from net=unet of this experiment\n"
+    assert capsys.readouterr().err == f"error: {first}: its net differs from net=unet of this experiment\n"
 
 
 def test_a_run_does_not_go_back_and_start_at_once(tiny_train, tmp_path, capsys):

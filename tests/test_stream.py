@@ -333,7 +333,7 @@ def test_an_experiment_trains_from_shards(tmp_path, capsys):
     lost.unlink()
     capsys.readouterr()
     assert train.main(["experiments/gan-folder.yaml", *TINY, f"run_dir={tmp_path / 'again'}", *data]) == 2
-    assert capsys.readouterr().err == f"{lost}: no such file, which the set needs\n"
+    assert capsys.readouterr().err == f"error: {lost}: no such file, which the set needs\n"
 
 
 def test_a_url_is_passed_on_as_it_is(tmp_path):

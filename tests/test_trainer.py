@@ -57,7 +57,7 @@ def test_compiled_networks_take_the_same_steps(tiny_train, tmp_path, kind):
 
 def test_an_unknown_compiler_is_one_line(tiny_train, capsys):
     assert tiny_train("trainer.compile=inducter") == 2
-    assert capsys.readouterr().err.startswith("trainer.compile=inducter: torch has ")
+    assert capsys.readouterr().err.startswith("error: trainer.compile=inducter: torch has ")
 
 
 @pytest.mark.parametrize(
