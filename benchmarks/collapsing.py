@@ -152,7 +152,7 @@ def draw(out: Path, names: list[str]) -> None:
         for row, guard in enumerate(("off", "on")):
             axis = axes[row, column]
             for seed in SEEDS:
-                attempts = history(out / f"{name}-{seed}-{guard}".replace(" ", "-"))
+                attempts = list(filter(None, history(out / f"{name}-{seed}-{guard}".replace(" ", "-"))))
                 for i, attempt in enumerate(attempts):
                     left = i == len(attempts) - 1
                     style = {"color": f"C{seed}", "alpha": 1 if left else 0.4, "linestyle": "-" if left else ":"}

@@ -299,9 +299,23 @@ def test_a_run_that_collapses_again_and_again_gives_up(tiny_train, tmp_path, at,
 
 def test_a_run_that_was_never_healthy_starts_again(tiny_train, tmp_path, at, capsys):
     at(0, 1, ruin, when=lambda seed: seed == 0)
-    assert tiny_train("trainer.max_epochs=2") == 0
+    assert tiny_train("guard.max_rollbacks=0") == 2
+    error = capsys.readouterr().err
+    assert "No epoch was healthy" in error and "--resume" in error
+    assert tiny_train("trainer.max_epochs=2", "--resume") == 0
     assert "back to its beginning with optim.lr=2e-05" in capsys.readouterr().err
     assert [float(row["guard/rollbacks"]) for row in rows_of(tmp_path / "run/metrics.csv")] == [1, 1]
+
+
+def test_settings_of_a_resumed_run_outlast_a_rollback(tiny_train, tmp_path, at):
+    at(3, 1, ruin, when=lambda seed: seed == 0)
+    assert tiny_train(*LONGER, "trainer.max_epochs=3") == 0
+    settings = ("system.color_weight=7", "optim.weight_decay=0.1", "optim.decay_all=false")  # more groups than stored
+    assert tiny_train(*LONGER, "--resume", *settings) == 0
+    experiment = checkpoint.read(tmp_path / "run/last.ckpt")["experiment"]
+    assert (experiment["system"]["color_weight"], experiment["guard"]["rollbacks"]) == (7, 1)
+    rows = rows_of(tmp_path / "run/metrics.csv")
+    assert [float(row["train/generator_lr"]) for row in rows] == pytest.approx([2e-4, 2e-4, 2e-5, 2e-5])
 
 
 def test_a_bad_batch_is_left_out_of_the_epoch(tiny_train, tmp_path, monkeypatch):

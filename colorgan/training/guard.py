@@ -30,6 +30,7 @@ class Collapse:
     Args:
         epoch: in which it was noticed.
         sign: of the collapse.
+        experiment: of the training, with the number of classes of its data.
         healthy: epochs to go back to, the preferred one first.
         rates: initial learning rate of each group of each optimizer.
         states: of callbacks that going back does not turn back: the best epoch, and the time that is used up.
@@ -37,6 +38,7 @@ class Collapse:
 
     epoch: int
     sign: Sign
+    experiment: DictConfig
     healthy: list[int]
     rates: list[list[float]]
     states: dict[str, Any]
@@ -114,21 +116,21 @@ class CollapseGuard(Callback):
         self, trainer: pl.Trainer, pl_module: System, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if (batch_idx + 1) % AGREE_EVERY == 0:  # reading waits for the device
-            self._check_skipped(trainer)
+            self._check_skipped(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: System) -> None:
         values = measure(trainer, pl_module) if isinstance(pl_module, Colorization) else {}
         pl_module.log_dict({**values, ROLLBACKS: float(self.settings.rollbacks)})
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: System) -> None:
-        self._check_skipped(trainer)
+        self._check_skipped(trainer, pl_module)
         if not pl_module.is_validated_epoch():
             return
         logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(("val/", "guard/"))}
         signs = self.health.judge({**pl_module.train_means(), **logged})
         self.suspicious = self.suspicious + 1 if signs else 0
         if signs and (signs[0].certain or self.suspicious >= self.settings.patience):
-            self._collapse(trainer, signs[0])
+            self._collapse(trainer, pl_module, signs[0])
         if not signs:
             self.healthy = [*self.healthy[-1:], trainer.current_epoch]
             self._spare()
@@ -136,16 +138,17 @@ class CollapseGuard(Callback):
     def _count(self) -> int:
         return int(self.bad_steps.in_a_row) if self.bad_steps else self.skipped
 
-    def _check_skipped(self, trainer: pl.Trainer) -> None:
+    def _check_skipped(self, trainer: pl.Trainer, pl_module: System) -> None:
         if (count := self._count()) >= self.settings.max_skipped:
             text = f"{count} batches in a row have losses or gradients that are not finite"
-            self._collapse(trainer, Sign(text, "lower optim.lr, or set optim.clip=1"))
+            self._collapse(trainer, pl_module, Sign(text, "lower optim.lr, or set optim.clip=1"))
 
-    def _collapse(self, trainer: pl.Trainer, sign: Sign) -> None:
+    def _collapse(self, trainer: pl.Trainer, pl_module: System, sign: Sign) -> None:
         rates = [[group.get("initial_lr", group["lr"]) for group in o.param_groups] for o in trainer.optimizers]
         kept = [c for c in trainer.callbacks if isinstance(c, RollingCheckpoints | pl.callbacks.Timer)]
         states = {callback.state_key: callback.state_dict() for callback in kept}
-        raise Collapsed(Collapse(trainer.current_epoch, sign, self.healthy, rates, states))
+        experiment = pl_module.experiment
+        raise Collapsed(Collapse(trainer.current_epoch, sign, experiment, self.healthy, rates, states))
 
     def _spare(self) -> None:
         self.checkpoints.spared = {Place(epoch) for epoch in self.healthy}

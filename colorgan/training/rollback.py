@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
+from colorgan import config
 from colorgan.colorizer import checkpoint as checkpoints
 from colorgan.data.module import PhotographDataModule
 from colorgan.errors import UserError
@@ -47,7 +48,7 @@ def fit_guarded(
         experiment, checkpoint, init, run_id, override_lr, [RecordSession(run_dir, checkpoint, overrides)]
     ):
         gc.collect()  # the networks and workers of the collapsed training, before others are made
-        experiment, checkpoint, override_lr = _go_back(experiment, checkpoint, collapse)
+        experiment, checkpoint, override_lr = _go_back(collapse, checkpoint)
         run_id = checkpoints.read(checkpoint).get("wandb_id") if checkpoint else None
 
 
@@ -60,15 +61,14 @@ def _collapse_of(*arguments: Any) -> Collapse | None:
     return None
 
 
-def _go_back(experiment: DictConfig, start: Path | None, collapse: Collapse) -> tuple[DictConfig, Path | None, bool]:
+def _go_back(collapse: Collapse, start: Path | None) -> tuple[DictConfig, Path | None, bool]:
     """Return a run to its latest healthy checkpoint.
 
     To be called in all processes; the first one writes.
 
     Args:
-        experiment: of the collapsed training.
+        collapse: what is known of the collapsed training.
         start: checkpoint with which it started. It is gone back to where no epoch was healthy since.
-        collapse: what is known.
 
     Returns:
         the experiment and the checkpoint to go on with, and whether its learning rates are those of the experiment,
@@ -77,6 +77,7 @@ def _go_back(experiment: DictConfig, start: Path | None, collapse: Collapse) -> 
     Raises:
         UserError: the run has gone back often enough.
     """
+    experiment = collapse.experiment
     run_dir, guard = Path(experiment.run_dir), experiment.guard
     files = [run_dir / Place(epoch).file_name for epoch in collapse.healthy]
     if start and start.resolve().parent == run_dir.resolve():
@@ -97,8 +98,8 @@ def _go_back(experiment: DictConfig, start: Path | None, collapse: Collapse) -> 
     if gives_up:
         raise UserError(
             f"{run_dir}: collapsed in epoch {collapse.epoch}, after {guard.rollbacks} rollbacks: {collapse.sign.text}. "
-            f"{_start(healthy)} is where it was healthy: {collapse.sign.advice}, and continue with --resume "
-            "guard.rollbacks=0"
+            + (f"{healthy.name} is where it was healthy" if healthy else "No epoch was healthy")
+            + f": {collapse.sign.advice}, and go on with --resume guard.rollbacks=0"
         )
     return lowered, healthy or start, healthy is None
 
@@ -117,16 +118,16 @@ def lower(experiment: DictConfig) -> DictConfig:
 def _rewrite(path: Path, lowered: DictConfig, collapse: Collapse) -> None:
     """Write lower learning rates, the new experiment, and what going back does not turn back, into a checkpoint."""
     content = checkpoints.read(path)
-    stored = content["experiment"]
-    stored["seed"], stored["optim"]["lr"] = lowered.seed, lowered.optim.lr
-    stored["guard"] = OmegaConf.to_container(lowered.guard)
+    stored, now = content["experiment"]["optim"], config.plain(lowered)
+    groups = [optimizer["param_groups"] for optimizer in content["optimizer_states"]]
+    is_same = stored["schedule"] == lowered.optim.schedule and list(map(len, groups)) == list(map(len, collapse.rates))
+    # Where the run was resumed with another optimizer or schedule since, it starts these anew, as it sees by `optim`.
+    content["experiment"] = now if is_same else {**now, "optim": {**stored, "lr": lowered.optim.lr}}
     content[PhotographDataModule.__qualname__]["seed"] = lowered.seed
     content["callbacks"] |= collapse.states
-    factor = lowered.guard.factor
-    for optimizer, schedule, rates in zip(
-        content["optimizer_states"], content["lr_schedulers"], collapse.rates, strict=True
-    ):
-        scale_rates(optimizer["param_groups"], schedule, [factor * rate for rate in rates])
+    if is_same:
+        for members, schedule, rates in zip(groups, content["lr_schedulers"], collapse.rates, strict=True):
+            scale_rates(members, schedule, [lowered.guard.factor * rate for rate in rates])
     writer = SafeCheckpointIO()
     writer.save_checkpoint(content, path)
     if writer.failure:

@@ -132,7 +132,10 @@ def go_back(run_dir: Path, path: Path | None) -> Path | None:
     if rows:
         backup.mkdir(exist_ok=True)
         shutil.copy2(run_dir / "metrics.csv", backup)
-        write_rows(run_dir / "metrics.csv", kept)
+        if kept:
+            write_rows(run_dir / "metrics.csv", kept)
+        else:
+            (run_dir / "metrics.csv").unlink()
     return backup
 
 
