@@ -265,6 +265,23 @@ def test_a_tiff_of_floats_of_more_bytes_than_fit_is_refused(tmp_path, monkeypatc
     assert "MiB of pixels" in refusal(tmp_path / "x.tif", tiff(FLOATS))
 
 
+@pytest.mark.parametrize("floats", [True, False])
+def test_a_picture_without_pixels_is_refused(run, tmp_path, capsys, floats):
+    data = bytearray(tiff(FLOATS if floats else RGB))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        struct.pack_into("<L", data, file.pages[0].tags["ImageWidth"].offset + 8, 0)
+    assert refusal(tmp_path / "x.tif", bytes(data))
+    assert run("x.tif") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_broken_description_is_no_broken_picture(tmp_path):
+    data = tiff(FLOATS)
+    assert data.count(b'{"shape"') == 1
+    (tmp_path / "x.tif").write_bytes(data.replace(b'{"shape"', b'{"shap(('))
+    assert images.read(tmp_path / "x.tif").levels.shape == RGB.shape
+
+
 def test_no_other_program_is_started(tmp_path, monkeypatch):
     Image.fromarray(RGB).save(tmp_path / "x.eps")
     (tmp_path / "x.eps").rename(tmp_path / "x.jpg")
