@@ -144,6 +144,19 @@ def test_few_photographs_make_one_batch(tmp_path):
     assert len(seen) == 1 and sorted(seen[0][2]) == [0, 1, 2]
 
 
+def test_a_set_of_gray_photographs_does_not_train_in_silence(tmp_path):
+    for i in range(6):
+        draw(tmp_path / f"train/{i}.png", color=(200, 40 + 10 * i, 30))
+        with Image.open(tmp_path / f"train/{i}.png") as image:
+            image.convert("L").save(tmp_path / f"train/{i}.png")
+    draw(tmp_path / "val/a.png")
+    data = PhotographDataModule(lambda train: ImageFolder(tmp_path, train), Node(batch_size=3), 0)
+    fit(data, 2, tmp_path)
+    line = data.report()
+    assert line.startswith("data: 6 near-gray pictures trained on, in batches that hold no other; a net")
+    assert data.report() is None
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_and_gray_files_are_left_out_and_reported_once(tmp_path, workers):
     for i in range(6):

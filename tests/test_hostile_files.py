@@ -14,7 +14,7 @@ from colorgan import prepare
 from colorgan.data.folder import find_images
 from colorgan.errors import UserError
 from colorgan.imaging import images, limits
-from tests.breaking import FLOATS, RGB, by_pil, chunk, tiff
+from tests.breaking import FLOATS, PLANES, RGB, by_pil, chunk, tiff
 from tests.test_sample import outputs, photo
 
 
@@ -167,7 +167,7 @@ def test_odd_names_of_good_and_broken_files(run, tmp_path, capsys, name):
     assert "not a photograph" in error and len(os.listdir(tmp_path / "colorized")) == 1
     assert prepare.main([str(tmp_path / "in"), str(tmp_path / "set"), "--jobs", "1", "--near-gray", "0"]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and error.strip().isprintable()
+    assert error.count("\n") == 1 and error.strip().isprintable() and error.count("jpg") == 1
 
 
 def test_a_folder_named_as_a_photograph_is_a_folder(run, tmp_path):
@@ -263,6 +263,22 @@ def test_a_deflated_strip_of_a_thousand_times_its_pixels_is_refused(tmp_path):
 def test_a_tiff_of_floats_of_more_bytes_than_fit_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(images.tiff, "_BYTES", FLOATS.nbytes - 1)
     assert "MiB of pixels" in refusal(tmp_path / "x.tif", tiff(FLOATS))
+
+
+def test_a_picture_without_pixels_is_refused(run, tmp_path, capsys):
+    data = bytearray(tiff(PLANES, planarconfig="separate"))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        struct.pack_into("<L", data, file.pages[0].tags["ImageWidth"].offset + 8, 0)
+    assert refusal(tmp_path / "x.tif", bytes(data))
+    assert run("x.tif") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_broken_description_is_no_broken_picture(tmp_path):
+    data = tiff(FLOATS)
+    assert data.count(b'{"shape"') == 1
+    (tmp_path / "x.tif").write_bytes(data.replace(b'{"shape"', b'{"shap(('))
+    assert images.read(tmp_path / "x.tif").levels.shape == RGB.shape
 
 
 def test_no_other_program_is_started(tmp_path, monkeypatch):

@@ -135,11 +135,14 @@ def read_prior(path: str | Path) -> Tensor:
         UserError: the file cannot be read or contains no prior.
     """
     remedy = "python -m colorgan.prior measures one"
+    file = Path(path).expanduser()
+    if file.exists() and not file.is_file():  # to read a device or a named pipe might never end
+        raise UserError(f"codec.prior={path}: not a regular file; {remedy}")
     try:
-        prior = torch.tensor(json.loads(Path(path).expanduser().read_text(encoding="utf-8"))["prior"])
+        prior = torch.tensor(json.loads(file.read_text(encoding="utf-8"))["prior"])
     except OSError as error:
         raise UserError(f"codec.prior={path}: {error.strerror}; {remedy}") from None
-    except (ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: not numbers
+    except (ValueError, KeyError, TypeError, RuntimeError, OverflowError):  # RuntimeError: not numbers, or nested
         raise UserError(f"codec.prior={path}: not a prior; {remedy}") from None
     if prior.shape != (Bins.channels,) or not (prior >= 0).all() or not 0 < prior.sum() < float("inf"):
         raise UserError(f"codec.prior={path}: not {Bins.channels} frequencies; {remedy}")

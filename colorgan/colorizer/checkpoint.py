@@ -1,7 +1,8 @@
 """Reading checkpoints: data only, so that a hostile file cannot run code."""
 
 import json
-import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from colorgan import config
+from colorgan import archives, config
+from colorgan.allocation import AllocationLimit, TooLarge
 from colorgan.codecs import CODECS
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
@@ -18,6 +20,8 @@ from colorgan.packaged import released
 
 AVERAGE = "ema.module."  # prefix of the averaged model in a state_dict
 MODEL = "model."  # prefix of the trained model; a released checkpoint has no other
+MOST_PX = 4096  # short side at which a checkpoint may ask to predict color
+_SPARE = 1 << 28  # bytes for what is built beside the weights: tables of the codec, values on the way
 TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb", "discriminator")  # not needed for inference
 # Keys of files of this machine, and what stands there in a file to hand on.
 PATHS = {
@@ -37,15 +41,18 @@ def read(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
-        if path.suffix == ".safetensors":
-            content = _read_safetensors(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else archives.read(path)
+    except archives.Refused as error:
+        raise UserError(f"{path}: refused: {error}") from None
     except Exception:  # the readers raise nearly anything on a file of arbitrary bytes
         raise UserError(f"{path}: not a checkpoint, or a broken one; use another epoch of the run") from None
     parts = [content.get(key) for key in ("experiment", "state_dict")] if isinstance(content, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):
         raise UserError(f"{path}: not a checkpoint of colorgan: it holds no experiment")
+    if not archives.is_plain(content["experiment"]):
+        raise UserError(f"{path}: refused: its experiment is more than text and numbers, or far too long")
+    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content["state_dict"].items()):
+        raise UserError(f"{path}: not a checkpoint of colorgan: its state_dict holds other things than weights")
     if "${" in str(content["experiment"]):  # OmegaConf would fill it in from the reader's environment
         raise UserError(f"{path}: its experiment asks for values of this machine; it was not written by colorgan")
     upgrade(content)
@@ -62,12 +69,12 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a checkpoint can be read to its last byte: whether all its checksums are right."""
+    """Return whether a checkpoint can be read to its last byte, with the right checksums."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, RuntimeError):  # RuntimeError: encrypted
+        read(path)
+    except UserError:
         return False
+    return True
 
 
 def upgrade(content: dict[str, Any]) -> None:
@@ -125,15 +132,42 @@ def colorizer_of(content: dict[str, Any], path: str | Path) -> Colorizer:
     try:
         nodes = {key: given[key] for key in ("net", "codec")}
         size = int(given["data"]["size"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{path}: its experiment says nothing of net, codec or data.size") from None
-    experiment = config.resolve(nodes, [], {"net": NETS, "codec": CODECS}, origin=str(path))
-    colorizer = build_colorizer(experiment, size, pretrained=False, weights=None)
+    if not 1 <= size <= MOST_PX:
+        raise UserError(f"{path}: data.size={size} in its experiment: from 1 to {MOST_PX} px")
+    weights = averaged_weights(content)
+    with bounded(path, weights):
+        experiment = config.resolve(nodes, [], {"net": NETS, "codec": CODECS}, origin=str(path))
+        colorizer = build_colorizer(experiment, size, pretrained=False, weights=None)
     try:
-        colorizer.load_state_dict(averaged_weights(content))
+        colorizer.load_state_dict(weights)
     except RuntimeError:
         raise UserError(f"{path}: its weights do not fit its experiment; was it made by another version?") from None
     return colorizer
+
+
+@contextmanager
+def bounded(path: str | Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Build what the experiment of a checkpoint describes, in as much memory as its weights justify.
+
+    Args:
+        path: of the checkpoint.
+        weights: that will be loaded.
+
+    Raises:
+        UserError: the experiment describes something far larger, or something that cannot be built.
+    """
+    try:
+        with AllocationLimit(8 * sum(value.numel() for value in weights.values()) + _SPARE):
+            yield
+    except UserError as error:  # of a constructor, which knows no file
+        raise UserError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from None
+    except TooLarge:
+        raise UserError(f"{path}: refused: its experiment describes a net far larger than its weights") from None
+    except Exception as error:  # of a stranger's numbers, nearly any
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{path}: its experiment cannot be built: {reason}") from None
 
 
 def averaged_weights(content: dict[str, Any]) -> dict[str, Tensor]:

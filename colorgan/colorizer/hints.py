@@ -73,7 +73,7 @@ def read_hints(path: Path, files: Sequence[Path]) -> dict[Path, list[Hint]]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a readable JSON file ({error})") from None
     if isinstance(content, list):
         if len(files) != 1:

@@ -7,6 +7,7 @@ annotations as types; parameters without a default (`channels`, ...) are passed 
 
 import difflib
 import inspect
+import io
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -26,6 +28,7 @@ from colorgan.packaged import experiments
 log = logging.getLogger(__name__)
 Table = Mapping[str, type]
 
+_LONGEST, _ALIASES = 1 << 20, 20  # of an experiment file
 NAMED_NODES = ("net", "codec", "system", "discriminator", "data")
 
 
@@ -45,7 +48,14 @@ def load(path: str | Path, overrides: Sequence[str], tables: Mapping[str, Table]
     """
     path = find(path)
     try:
-        given = OmegaConf.to_container(OmegaConf.load(path))
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
+        aliases = sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+        if len(text) > _LONGEST or aliases > _ALIASES:  # a few lines of aliases of aliases fill any memory
+            raise UserError(f"{path}: more than {_LONGEST} characters or {_ALIASES} aliases; no experiment needs them")
+        given = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
+    except UserError:
+        raise
     except OSError as error:
         if error.strerror:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from None

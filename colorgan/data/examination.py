@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorgan.data.augment import near_gray
 from colorgan.data.duplicates import Fingerprint, fingerprint
-from colorgan.errors import UserError
+from colorgan.errors import UserError, one_line
 from colorgan.imaging import images, pixels
 
 GOOD, UNREADABLE, SMALL, GRAY = "good", "unreadable", "too small", "near-gray"
@@ -91,7 +91,7 @@ def examine(task: Task, settings: Settings) -> Record:
     try:
         rgb, width, height = _read(task.path, settings.size)
     except UserError as error:
-        return Record(task.picture, before, UNREADABLE, str(error).removeprefix(f"{task.path}: "))
+        return Record(task.picture, before, UNREADABLE, str(error).removeprefix(one_line(f"{task.path}: ")))
     if min(width, height) < settings.min_size:
         return Record(task.picture, before, SMALL, width=width, height=height)
     square = torch.from_numpy(images.thumbnail_of(rgb, _GRAY_SIDE))

@@ -49,8 +49,8 @@ class PhotographDataModule(pl.LightningDataModule):
         self._make_source = make_source
         self._sources: dict[bool, ImageSource] = {}
         self._datasets: dict[bool, ImageDataset] = {}
-        self._dropped: Tensor | None = None  # bool, per training image: replaced as near-gray; on the device
-        self._reported = (0, 0)
+        self._gray: Tensor | None = None  # bool (2, N): near-gray and replaced, or not replaced; on the device
+        self._reported = (0, 0, 0)
         self._saved_order: dict[str, Any] = {}
 
     @property
@@ -167,16 +167,19 @@ class PhotographDataModule(pl.LightningDataModule):
         """
         found = [(dataset.source, self._in_any_process(dataset.broken)) for dataset in self._datasets.values()]
         broken = [source.name(int(i)) for source, marks in found for i in marks.nonzero()]
-        gray = 0 if self._dropped is None else int(self._in_any_process(self._dropped).sum())
-        if (len(broken), gray) == self._reported:
+        gray, kept = (0, 0) if self._gray is None else self._in_any_process(self._gray).sum(dim=1).tolist()
+        if (len(broken), gray, kept) == self._reported:
             return None
-        self._reported = (len(broken), gray)
+        self._reported = (len(broken), gray, kept)
         parts = []
         if broken:
             some = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
             parts.append(f"{_plural(len(broken), 'file')} could not be read: {some}")
         if gray:
             parts.append(f"{_plural(gray, 'near-gray picture')} left out of training")
+        if kept:
+            colors = "a net learns no color from them: give color photographs (data.root), or a lower data.near_gray"
+            parts.append(f"{_plural(kept, 'near-gray picture')} trained on, in batches that hold no other; {colors}")
         return "data: " + "; ".join(parts)
 
     def _dataset(self, train: bool) -> ImageDataset:
@@ -230,9 +233,9 @@ class PhotographDataModule(pl.LightningDataModule):
 
     def _replace_near_gray(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         gray = augment.near_gray(batch["rgb"], self.data.near_gray)
-        if self._dropped is None:
-            self._dropped = torch.zeros(len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
-        self._dropped[batch["index"]] |= gray & ~gray.all()
+        if self._gray is None:
+            self._gray = torch.zeros(2, len(self._dataset(train=True)), dtype=torch.bool, device=gray.device)
+        self._gray[:, batch["index"]] |= torch.stack([gray & ~gray.all(), gray & gray.all()])
         indices = augment.replacement_indices(gray)
         return {key: value if key == "host_index" else value[indices] for key, value in batch.items()}
 

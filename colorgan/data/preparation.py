@@ -67,7 +67,9 @@ def _prepare(
     found: dict[str, Path], named: dict[str, Path], target: Path, settings: Settings, jobs: int, watch: Watch
 ) -> list[Line]:
     work = target / ".prepare"
-    records = {line["picture"]: Record(**line) for line in _read_lines(work / JOURNAL)}
+    known = set(Record.__dataclass_fields__)
+    lines = [line for line in _read_lines(work / JOURNAL) if {"picture", "stamp", "verdict"} <= line.keys() <= known]
+    records = {line["picture"]: Record(**line) for line in lines}
     earlier = _read_lines(work / PLAN if (work / PLAN).exists() else target / MANIFEST)
     previous = {line["picture"]: line["kept"] for line in earlier if "kept" in line}
     due = [picture for picture, path in found.items() if _is_due(records.get(picture), path)]
@@ -114,6 +116,8 @@ def _move(kept: dict[str, str], target: Path) -> None:
         waiting = _waiting(target / ".prepare", picture)
         if waiting.exists():
             (target / place).parent.mkdir(exist_ok=True)
+            if not (target / place).resolve().is_relative_to(target):
+                raise UserError(f"{target / place}: leads out of {target}; remove the link")
             os.replace(waiting, target / place)
 
 
@@ -251,15 +255,23 @@ def _is_there(line: Line, target: Path) -> bool:
 
 
 def _read_lines(path: Path) -> Iterator[Line]:
-    """Yield the objects of a file with one JSON object a line, torn lines left out."""
+    """Yield the objects of a file with one JSON object a line; what is torn, or not of `prepare`, is left out."""
     if not path.exists():
         return
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
-                yield json.loads(line)
-            except ValueError:
+                content = json.loads(line)
+            except (ValueError, RecursionError):
                 continue
+            if isinstance(content, dict) and isinstance(content.get("picture"), str) and _lies_inside(content):
+                yield content
+
+
+def _lies_inside(line: Line) -> bool:
+    """Whether a line keeps its picture where `prepare` puts pictures: a line from elsewhere may name any file."""
+    parts = str(line.get("kept", "train/a/b")).split("/")
+    return len(parts) == 3 and parts[0] in _SPLITS and ".." not in parts
 
 
 def _write_lines(path: Path, lines: Iterable[Line]) -> None:

@@ -203,7 +203,7 @@ def _model_names(paths: list[Path], contents: list[dict[str, Any]]) -> list[str]
 
     Checkpoints that `colorgan.release` wrote have no epoch.
     """
-    names = [content["experiment"]["name"] for content in contents]
+    names = [str(content["experiment"].get("name", path.stem)) for path, content in zip(paths, contents, strict=True)]
     ambiguous = {name for name, count in Counter(names).items() if count > 1}
     named = [
         f"{name} epoch {content['epoch']}" if name in ambiguous and "epoch" in content else name
@@ -218,10 +218,10 @@ def _model_names(paths: list[Path], contents: list[dict[str, Any]]) -> list[str]
 
 def _trained_on(data: Mapping[str, Any], folder: Path) -> bool:
     """Whether training with this `data` section used photographs of a folder; those in val/ were not trained on."""
-    if data["name"] != "folder" or data["root"] is None:
+    if data.get("name") != "folder" or not isinstance(data.get("root"), str):
         return False
     above = (folder, *folder.parents)
-    roots = [Path(root).resolve() for root in (data["root"], *data.get("also", []))]  # 0.1 had no `also`
+    roots = [Path(root).resolve() for root in (data["root"], *map(str, data.get("also") or []))]  # 0.1 had none
     return any(root in above and root / "val" not in above for root in roots)
 
 

@@ -56,6 +56,8 @@ def decode(image: Image.Image) -> None:
                 scale = image.decoderconfig[0] if image.decoderconfig else 1  # by which `draft` makes it smaller
                 limits.require_few_scans(image.fp, image.width * image.height * scale**2)
         image.load()
+        if 0 in image.size:
+            raise OSError("no pixels")
     except Exception:
         image.close()
         raise

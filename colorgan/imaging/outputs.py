@@ -70,7 +70,9 @@ def make_plan(inputs: list[Path], out: Path, suffix: str | None, overwrite: bool
             continue
         if target != wanted:
             plan.notes.append(f"{source}: goes to {target}, because {wanted.name} is another input's")
-        if not target.exists() or (overwrite and _identity(target) not in sources):
+        if not target.parent.resolve().is_relative_to(out.resolve()):
+            plan.refused.append(f"{source}: not colored, for {target.parent} is a link that leads out of {out}")
+        elif not target.exists() or (overwrite and _identity(target) not in sources):
             plan.jobs.append(Job(source, target, sample))
         elif _identity(target) in sources:
             plan.refused.append(f"{source}: not colored, for {target} is an input; choose another --out")

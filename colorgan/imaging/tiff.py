@@ -36,6 +36,8 @@ def read(path: str | Path) -> Image.Image:
         page = file.pages[0]
         if page.imagewidth * page.imagelength > 2 * Image.MAX_IMAGE_PIXELS:
             raise Image.DecompressionBombError
+        if 0 in page.shape:
+            raise OSError("no pixels")
         if page.nbytes > _BYTES:
             raise limits.BombError(f"{page.nbytes >> 20} MiB of pixels: shrink it first")
         if page.dtype.itemsize == 1:

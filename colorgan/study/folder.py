@@ -1,6 +1,7 @@
 """The folder of a study: `study.json`, `pictures/` and `answers.sqlite`."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_type_hints
@@ -80,11 +81,13 @@ def load(root: Path) -> Study:
     except OSError as error:
         line = f"{file}: {error.strerror}; `python -m colorgan.turing make {root} --data DIR ...` makes a study"
         raise UserError(line) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{file}: not the file that `make` wrote; make the study again in another folder") from None
     valid = _has_valid_ints(study) and _has_valid_ints(study.protocol)
     if not (valid and _is_list_of_str(study.systems) and _is_list_of_str(study.pictures)):
         raise UserError(f"{file}: holds an invalid value; make the study again in another folder")
+    if not all(re.fullmatch(r"[\w-][\w.-]*", system) for system in study.systems):  # they name folders
+        raise UserError(f"{file}: a system's name leads out of the study; make the study again in another folder")
     if len(study.pictures) < study.protocol.pairs or not study.systems:
         needed = f"a session needs a system and {study.protocol.pairs} pictures"
         raise UserError(f"{file}: too few systems or pictures, as {needed}; make the study again in another folder")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from colorgan import config
+from colorgan import archives, config
 from colorgan.colorizer import checkpoint
 from colorgan.colorizer.checkpoint import build_colorizer
 from colorgan.errors import UserError
@@ -93,16 +93,20 @@ def load_classifier(path: str | Path, device: str | torch.device = "cpu") -> Cla
         UserError: the checkpoint does not exist, or is that of a colorizer or of a classifier of lightness.
     """
     content = checkpoint.read(path)
-    experiment = config.resolve(content["experiment"], [], TABLES, origin=str(path))
+    state = content["state_dict"]
+    with checkpoint.bounded(path, state):
+        experiment = config.resolve(content["experiment"], [], TABLES, origin=str(path))
     if experiment.system.name != "classifier" or not experiment.system.color:
         found = "a classifier of gray images" if experiment.system.name == "classifier" else "a colorizer"
         raise UserError(f"{path}: {found}; give a checkpoint of experiments/judge.yaml, a classifier of color images")
-    classifier = build(experiment, fresh=False)
+    with checkpoint.bounded(path, state):
+        classifier = build(experiment, fresh=False)
     try:
-        classifier.load_state_dict(content["state_dict"])
+        classifier.load_state_dict(state)
     except RuntimeError:
         raise UserError(f"{path}: its weights do not fit its experiment; was it made by another version?") from None
-    classifier.names = content.get("classes", [])
+    names = content.get("classes", [])
+    classifier.names = names if archives.is_plain(names) and isinstance(names, list) else []
     return classifier.to(device).eval()
 
 
