@@ -10,6 +10,7 @@ from PIL import Image
 
 from colorgan import sample, train
 from colorgan.colorizer import checkpoint
+from colorgan.colorizer.colorizer import Colorizer
 from colorgan.imaging import images
 
 HEIGHT, WIDTH = 24, 40  # of the pictures `gray` and `rgb`
@@ -67,6 +68,8 @@ class Tint:
         self.sizes = []
         self.options = []
         self.batches = []
+
+    choose_decoding = Colorizer.choose_decoding
 
     def shrink(self, picture, size=None):
         self.sizes.append(size)

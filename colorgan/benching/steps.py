@@ -179,6 +179,7 @@ class TimedLoader:
 
     def _epochs(self) -> Iterator[dict[str, Tensor]]:
         epoch = 0
+        self.loader.position = lambda: 0  # the Trainer counts all of them as one epoch
         while True:
             yield from self.loader
             epoch += 1

@@ -86,7 +86,7 @@ def last_line(log: str) -> str:
     That is the last exception that is no consequence of another process's failure, else the last exception, else the
     last line.
     """
-    lines = [re.sub(r"^\[rank\d+\]:\s?", "", line).rstrip() for line in log.splitlines()]
+    lines = [re.sub(r"^(\[rank\d+\]:\s?|error: )", "", line).rstrip() for line in log.splitlines()]
     lines = [line for line in lines if line and not NOISE.search(line)]
     exceptions = [line for line in lines if EXCEPTION.match(line)]
     causes = [line for line in exceptions if not CONSEQUENCE.search(line)]
