@@ -45,7 +45,8 @@ class ResumableLoader(DataLoader):
             yield from super().__iter__()
         except UserError as error:
             error.__traceback__ = None  # whose frames keep the workers until they are collected, which takes 10 s
-            raise UserError(str(error).splitlines()[-1].rpartition(f"{type(error).__name__}: ")[2]) from None
+            line = str(error).rpartition(f"{type(error).__name__}: ")[2]
+            raise UserError(line.removesuffix(r"\n")) from None  # UserError escapes the line breaks of the traceback
 
 
 def require_same_order(saved: dict[str, Any], current: dict[str, Any]) -> None:
