@@ -165,6 +165,7 @@ def measure(trainer: pl.Trainer, system: Colorization) -> dict[str, float]:
     ab = system.model(L)
     errors = [ab_error(ab, true).mean(), ab_error(torch.zeros_like(true), true).mean()]
     spreads = [spread / truth for spread, truth in zip(ab_spread(ab), ab_spread(true), strict=True)]
-    return trainer.strategy.broadcast(
-        dict(zip((ERROR, GRAY_ERROR, *SPREADS), torch.stack([*errors, *spreads]).tolist(), strict=True))
-    )
+    values = dict(zip((ERROR, GRAY_ERROR, *SPREADS), torch.stack([*errors, *spreads]).tolist(), strict=True))
+    truths = dict(zip(SPREADS, torch.stack(list(ab_spread(true))).tolist(), strict=True))
+    # A single picture, or true ones without color, have no spread to compare with.
+    return trainer.strategy.broadcast({key: value for key, value in values.items() if truths.get(key, 1.0) > 0})
