@@ -54,7 +54,7 @@ def kill(process: subprocess.Popen, run_dir: Path, delay: float, while_writing: 
     while process.poll() is None and checkpoints_of(run_dir) == seen and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(delay)
-    while while_writing and process.poll() is None and not list(run_dir.glob(".*.tmp")) and time.monotonic() < end:
+    while while_writing and process.poll() is None and not list(run_dir.glob(".*.part")) and time.monotonic() < end:
         pass
     if process.poll() is not None:
         return False
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
         process, while_writing = train(killed, settings, args.processes), kills % 2 == 1
         if not kill(process, killed, chance.uniform(0, 0.5), while_writing):
             break
-        kills, writing = kills + 1, writing + bool(list(killed.glob(".*.tmp")))
+        kills, writing = kills + 1, writing + bool(list(killed.glob(".*.part")))
         lost += [str(path) for path in checkpoints_of(killed) if not checkpoint.is_whole(path)]
     if process.poll() is None or kills == args.kills:
         process = train(killed, settings, args.processes)

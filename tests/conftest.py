@@ -12,6 +12,7 @@ from colorgan import sample, train
 from colorgan.colorizer import checkpoint
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.imaging import images
+from colorgan.systems.base import System
 
 HEIGHT, WIDTH = 24, 40  # of the pictures `gray` and `rgb`
 TINY = (
@@ -48,6 +49,23 @@ def tiny_train(tmp_path):
         return train.main([experiment, *tiny(experiment), f"run_dir={tmp_path / 'run'}", *more])
 
     return run
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Does something with the system at the beginning of a batch of an epoch, where `when` accepts the system."""
+
+    def do(epoch, batch_index, action, when=lambda system: True):
+        step = System.training_step
+
+        def training_step(self, pictures, batch_idx):
+            if (self.current_epoch, batch_idx) == (epoch, batch_index) and when(self):
+                action(self)
+            return step(self, pictures, batch_idx)
+
+        monkeypatch.setattr(System, "training_step", training_step)
+
+    return do
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ import numpy as np
 from PIL import Image
 
 from colorgan.data.folder import ImageFolder
+from colorgan.data.module import PhotographDataModule
 from colorgan.data.shards import write_shards
+from colorgan.data.stream import ShardedImages
+from tests.test_batches import FakeTrainer, Node
 
 
 def make_folder(folder, train=40, val=6):
@@ -49,3 +52,16 @@ def serve(folder):
             yield f"http://127.0.0.1:{port}", lambda: re.findall(r'"GET /(\S+)', log.read_text())
         finally:
             server.terminate()
+
+
+def module(root, rank=None, seed=0, **node):
+    """A data module of shards, in a process of rank `rank` of two."""
+    data = PhotographDataModule(lambda train: ShardedImages(root, train), Node(**{"cache": "none", **node}), seed)
+    if rank is not None:
+        data.trainer = FakeTrainer(rank)
+    return data
+
+
+def order(loader):
+    """The indices of the pictures of an epoch."""
+    return [i for batch in loader for i in batch["index"].tolist()]

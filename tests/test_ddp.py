@@ -217,7 +217,7 @@ def test_a_signal_to_one_rank_stops_both_in_the_middle_of_an_epoch(pair):
 def test_one_rank_writes(pair):
     run = pair[1] / f"run{list(RUNS).index('two epochs')}"
     left = sorted(path.name for path in run.glob("*.ckpt"))
-    assert left == ["best.ckpt", "epoch=001.ckpt", "last.ckpt"]
+    assert left == ["best.ckpt", "epoch=000.ckpt", "epoch=001.ckpt", "last.ckpt"]  # the guard may go back to both
 
 
 APART = """

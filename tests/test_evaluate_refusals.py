@@ -77,11 +77,11 @@ def test_a_single_picture_is_not_evaluated(capsys, folder):
 
 def test_results_that_cannot_be_written_are_one_line(capsys, monkeypatch):
     def full_disk(*_, **__):
-        raise OSError(28, "No space left on device", "r.json.tmp")
+        raise OSError(28, "No space left on device", "r.json")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full_disk)
+    monkeypatch.setattr("colorgan.evaluation.results.write_atomically", full_disk)
     assert run_evaluation() == 2
-    assert capsys.readouterr().err == "error: r.json.tmp: cannot be written (No space left on device)\n"
+    assert capsys.readouterr().err == "error: r.json: cannot be written (No space left on device)\n"
 
 
 def test_an_interruption_is_one_line_and_130(capsys, monkeypatch):

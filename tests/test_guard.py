@@ -1,4 +1,4 @@
-"""The guard: signs of collapse, steps that are left out, and the way back to a healthy epoch."""
+"""The guard: a collapsed run goes back to a healthy epoch."""
 
 import csv
 import math
@@ -8,209 +8,16 @@ import torch
 
 from colorgan.colorizer import checkpoint
 from colorgan.data.module import PhotographDataModule
-from colorgan.metrics.spread import ab_spread
+from colorgan.errors import UserError
 from colorgan.optim.schedules import make_schedule
-from colorgan.systems.bad_steps import BadSteps
-from colorgan.systems.base import System
 from colorgan.training import curves, guard, rollback
-from colorgan.training.health import ACCURACIES, ERROR, GRAY_ERROR, SPREADS, Health
+from colorgan.training.health import ERROR, GRAY_ERROR, SPREADS
 from tests.conftest import TINY
-from tests.stepping import batch, guard_steps, make_system
+from tests.interrupting import Died
+from tests.stepping import make_system
 from tests.test_ddp import start_pair
 
-HEALTHY = {
-    "val/color_distance": 0.3,
-    ERROR: 12.0,
-    GRAY_ERROR: 20.0,
-    **dict.fromkeys(SPREADS, 0.7),
-    **dict(zip(ACCURACIES, (0.6, 0.9), strict=True)),
-}
-ALWAYS_RIGHT = dict.fromkeys(ACCURACIES, 0.999)
-GUESSING = dict(zip(ACCURACIES, (0.98, 0.03), strict=True))
-
-
-def health(*epochs):
-    """A Health that has judged epochs, each a change of HEALTHY; and the signs of the last one."""
-    judge, signs = Health("val/color_distance", "min", patience=3), []
-    for change in epochs:
-        signs = judge.judge({**HEALTHY, **change})
-    return judge, signs
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"train/generator_loss": math.nan}, "train/generator_loss is nan"),
-        ({"val/psnr": math.inf}, "val/psnr is inf"),
-        ({"val/color_distance": 0.61}, "val/color_distance is 0.61, the best was 0.3"),
-        ({ERROR: 25.0}, "guard/ab_error is 25, the best was 12"),
-        ({SPREADS[0]: 0.1}, "colors vary 10% as much within"),
-        ({SPREADS[1]: 0.1}, "colors vary 10% as much between"),
-        ({SPREADS[0]: 5.0}, "colors vary 500% as much within"),
-    ],
-)
-def test_a_collapse_shows_signs(change, text):
-    _, signs = health({}, {}, change)
-    assert text in signs[0].text
-    assert signs[0].certain == ("train/" in text or "psnr" in text)
-
-
-def test_an_error_above_that_of_gray_is_a_sign_in_the_first_epoch():
-    _, signs = health({ERROR: 45.0})
-    assert "the ab error is 45, that of plain gray 20" in signs[0].text
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {},
-        {"val/color_distance": 0.4, ERROR: 17.0},  # fluctuates
-        dict.fromkeys(SPREADS, 0.4),
-        dict.fromkeys(SPREADS, 1.5),
-        ALWAYS_RIGHT,  # as critics of hinge losses on pretrained features are
-        GUESSING,  # as at the equilibrium of a GAN
-    ],
-)
-def test_a_healthy_run_shows_none(change):
-    _, signs = health({}, *[change] * 9)
-    assert not signs
-
-
-def test_a_generator_that_begins_gray_shows_none():
-    _, signs = health(*[dict.fromkeys(SPREADS, 0.02)] * 9)
-    assert not signs
-
-
-@pytest.mark.parametrize("change", [ALWAYS_RIGHT, GUESSING])
-def test_a_useless_discriminator_counts_where_colors_get_worse(change):
-    worse = {"val/color_distance": 0.4}
-    assert not health({}, *[worse] * 3)[1]
-    assert not health({}, *[{**change, **worse}] * 2)[1]
-    _, signs = health({}, *[{**change, **worse}] * 3)
-    assert "the discriminator" in signs[0].text and "for 3 epochs" in signs[0].text
-
-
-def test_a_metric_that_rises_is_worse_where_it_falls():
-    judge = Health("val/psnr", "max", patience=3)
-    assert not judge.judge({"val/psnr": 24.0})
-    assert not judge.judge({"val/psnr": 20.0})
-    assert judge.judge({"val/psnr": 12.0})
-
-
-def test_a_health_goes_on_from_its_state():
-    judge, _ = health({}, *[ALWAYS_RIGHT] * 2)
-    other = Health("val/color_distance", "min", patience=3)
-    other.load_state_dict(judge.state_dict())
-    change = {**HEALTHY, **ALWAYS_RIGHT, "val/color_distance": 0.4}
-    assert other.judge(change) == judge.judge(change) != []
-
-
-def test_spread_of_colors():
-    gray = torch.zeros(4, 2, 8, 8)
-    cast = gray + torch.tensor([20.0, -10.0])[:, None, None]
-    alike = torch.randn(1, 2, 8, 8).expand(4, -1, -1, -1)
-    apart = gray + torch.tensor([3.0, -3.0, 3.0, -3.0])[:, None, None, None]
-    for ab, within, between in ((gray, 0, 0), (cast, 0, 0), (apart, 0, math.sqrt(18))):
-        torch.testing.assert_close(ab_spread(ab), (torch.tensor(float(within)), torch.tensor(float(between))))
-    within, between = ab_spread(alike)
-    assert within > 1 and between < 1e-6
-
-
-def guarded(*overrides):
-    return guard_steps(make_system(*overrides))
-
-
-def train_on(system, pictures):
-    system.bad_steps.start_batch()
-    system.train_batch(pictures)
-    return bool(system.bad_steps.end_batch())
-
-
-def everything(system):
-    """Copies of all weights, buffers and optimizer states, but the counters of batch normalization."""
-    state = {k: v.clone() for k, v in system.state_dict().items() if "num_batches_tracked" not in k}
-    for i, optimizer in enumerate(system.optimizers()):
-        for j, values in enumerate(optimizer.state.values()):
-            state |= {f"{i} {j} {k}": v.clone() for k, v in values.items()}
-    return state
-
-
-def infinite():
-    pictures = batch()
-    pictures["rgb"][0, 0, 0, 0] = math.inf
-    return pictures
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adadelta", "muon"])
-def test_a_bad_step_changes_nothing(optimizer):
-    system = guarded(f"optim.optimizer={optimizer}", "net=resunet")
-    assert not train_on(system, batch())
-    before = everything(system)
-    assert train_on(system, infinite())
-    after = everything(system)
-    assert before.keys() == after.keys()
-    assert [key for key, value in before.items() if not torch.equal(value, after[key])] == []
-    assert not train_on(system, batch())
-    assert not all(torch.equal(value, before[key]) for key, value in everything(system).items())
-
-
-def test_without_a_guard_it_changes_everything():
-    system = make_system()
-    system.train_batch(infinite())
-    assert not all(value.isfinite().all() for value in system.state_dict().values())
-
-
-def test_a_good_step_is_that_of_an_unguarded_run():
-    pictures = batch()
-    systems = [make_system(), guarded()]
-    systems[1].load_state_dict(systems[0].state_dict())
-    for seed in range(2):
-        torch.manual_seed(seed)
-        systems[0].train_batch(pictures)
-        torch.manual_seed(seed)
-        train_on(systems[1], pictures)
-    assert all(torch.equal(value, systems[1].state_dict()[key]) for key, value in systems[0].state_dict().items())
-
-
-def test_an_infinite_loss_with_finite_gradients_is_bad():
-    p = torch.nn.Parameter(torch.tensor(1.0))
-    for offset, finite in ((0.0, True), (math.inf, False)):
-        p.grad = None
-        BadSteps.mark(2 * p + offset).backward()
-        assert bool(p.grad.isfinite()) == finite
-
-
-def test_bad_batches_in_a_row_are_counted():
-    system = guarded()
-    counts = []
-    for pictures in (batch(), infinite(), infinite(), batch(), infinite()):
-        train_on(system, pictures)
-        counts.append(int(system.bad_steps.in_a_row))
-    assert counts == [0, 1, 2, 0, 1]
-
-
 LONGER = ("trainer.max_epochs=4", "data.crops=16", "trainer.limit_train_batches=4")
-
-
-class Died(BaseException):
-    """What no handler of an exception expects, like SIGKILL."""
-
-
-@pytest.fixture
-def at(monkeypatch):
-    """Does something to the system at the beginning of a batch of an epoch, under seeds that `when` accepts."""
-
-    def do(epoch, batch_index, action, when=lambda seed: True):
-        step = System.training_step
-
-        def training_step(self, pictures, batch_idx):
-            if (self.current_epoch, batch_idx) == (epoch, batch_index) and when(self.experiment.seed):
-                action(self)
-            return step(self, pictures, batch_idx)
-
-        monkeypatch.setattr(System, "training_step", training_step)
-
-    return do
 
 
 def ruin(system):
@@ -236,7 +43,7 @@ def test_a_collapsed_run_goes_back_with_lower_rates_and_another_order(tiny_train
         return augment(self, pictures, generator)
 
     monkeypatch.setattr(PhotographDataModule, "augment", remember)
-    at(3, 1, ruin, when=lambda seed: seed == 0)
+    at(3, 1, ruin, when=lambda system: system.experiment.seed == 0)
     at(2, 0, lambda system: first.append(copies(system)))
     assert tiny_train(*LONGER) == 0
     line = capsys.readouterr().err
@@ -262,7 +69,7 @@ def copies(system):
 
 
 def test_a_run_that_is_killed_after_a_rollback_ends_the_same(tiny_train, tmp_path, at):
-    at(3, 1, ruin, when=lambda seed: seed == 0)
+    at(3, 1, ruin, when=lambda system: system.experiment.seed == 0)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     more = (*LONGER, "checkpoint.every_batches=2")
     assert tiny_train(*more, f"run_dir={whole}") == 0
@@ -274,7 +81,7 @@ def test_a_run_that_is_killed_after_a_rollback_ends_the_same(tiny_train, tmp_pat
                 deaths.append(place)
                 raise Died
 
-        at(*place, die_once, when=lambda seed: seed != 0)
+        at(*place, die_once, when=lambda system: system.experiment.seed != 0)
     for _ in range(2):
         with pytest.raises(Died):
             tiny_train(*more, f"run_dir={broken}", "--resume")
@@ -297,8 +104,26 @@ def test_a_run_that_collapses_again_and_again_gives_up(tiny_train, tmp_path, at,
     assert all(value.isfinite().all() for value in checkpoint.read(run / "last.ckpt")["state_dict"].values())
 
 
+def test_a_rollback_that_cannot_be_written_is_one_line(tiny_train, tmp_path, at, capsys, monkeypatch):
+    def full(*_):
+        raise UserError("epoch=001.ckpt: not written: no space")
+
+    monkeypatch.setattr(rollback, "_rewrite", full)
+    at(3, 1, ruin)
+    assert tiny_train(*LONGER) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: epoch=001.ckpt: not written: no space"
+    assert (tmp_path / "run/epoch=002.ckpt").exists() and not list((tmp_path / "run").glob("aside-*"))
+
+
+def test_a_single_picture_has_no_spread_and_is_no_collapse(tiny_train, tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "NUM_PICTURES", 1)
+    assert tiny_train() == 0
+    (row,) = rows_of(tmp_path / "run/metrics.csv")
+    assert "guard/spread_within" in row and "guard/spread_between" not in row
+
+
 def test_a_run_that_was_never_healthy_starts_again(tiny_train, tmp_path, at, capsys):
-    at(0, 1, ruin, when=lambda seed: seed == 0)
+    at(0, 1, ruin, when=lambda system: system.experiment.seed == 0)
     assert tiny_train("guard.max_rollbacks=0") == 2
     error = capsys.readouterr().err
     assert "No epoch was healthy" in error and "--resume" in error
@@ -308,7 +133,7 @@ def test_a_run_that_was_never_healthy_starts_again(tiny_train, tmp_path, at, cap
 
 
 def test_settings_of_a_resumed_run_outlast_a_rollback(tiny_train, tmp_path, at):
-    at(3, 1, ruin, when=lambda seed: seed == 0)
+    at(3, 1, ruin, when=lambda system: system.experiment.seed == 0)
     assert tiny_train(*LONGER, "trainer.max_epochs=3") == 0
     settings = ("system.color_weight=7", "optim.weight_decay=0.1", "optim.decay_all=false")  # more groups than stored
     assert tiny_train(*LONGER, "--resume", *settings) == 0
@@ -338,7 +163,7 @@ def test_a_bad_batch_is_left_out_of_the_epoch(tiny_train, tmp_path, monkeypatch)
 
 def test_bad_batches_in_a_row_are_a_collapse(tiny_train, at, capsys, monkeypatch):
     monkeypatch.setattr(guard, "AGREE_EVERY", 1)
-    at(2, 0, ruin, when=lambda seed: seed == 0)
+    at(2, 0, ruin, when=lambda system: system.experiment.seed == 0)
     assert tiny_train(*LONGER, "guard.max_skipped=3") == 0
     assert "epoch 2: collapsed: 3 batches in a row have losses or gradients" in capsys.readouterr().err
 
@@ -405,7 +230,7 @@ def test_curves_mark_rollbacks(tmp_path, monkeypatch):
 def test_a_collapse_alerts_in_wandb(tiny_train, at, monkeypatch, tmp_path):
     alerts = []
     monkeypatch.setattr("wandb.sdk.wandb_run.Run.alert", lambda self, **message: alerts.append((self.id, message)))
-    at(3, 1, ruin, when=lambda seed: seed == 0)
+    at(3, 1, ruin, when=lambda system: system.experiment.seed == 0)
     assert tiny_train(*LONGER, "wandb.mode=offline") == 0
     ((run_id, message),) = alerts
     assert "gan collapsed in epoch 3: " in message["text"]

@@ -1,7 +1,6 @@
 """Runs of a comparison: create them from the command line, plan them under one budget, and train them."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from colorgan import config
+from colorgan.atomic import write_atomically
 from colorgan.colorizer import checkpoint
 from colorgan.comparison.budgets import Budget, Plan, make_plan, measured_speed
 from colorgan.config.schema import Data
@@ -150,9 +150,7 @@ def plan_run(run: Run, budget: Budget, other_seed: Plan | None = None) -> Plan:
         raise UserError(f"{run.run_dir}: {(reasons or ['contains a run without a plan'])[0]}; name another --out")
     plan = other_seed or _compute_plan(run, budget)
     run.run_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("plan.json.tmp")
-    temporary.write_text(json.dumps({**settings, "plan": asdict(plan)}, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, json.dumps({**settings, "plan": asdict(plan)}, indent=1) + "\n")
     return plan
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -111,6 +112,11 @@ class PhotographDataModule(pl.LightningDataModule):
         names = "\0".join([str(self.data.size), *(source.name(i) for i in range(len(source)))])
         return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
 
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the names and labels of the training images, without their folder."""
+        return digest(self.source(train=True))
+
     @property
     def train_count(self) -> int:
         """Number of training images."""
@@ -153,7 +159,7 @@ class PhotographDataModule(pl.LightningDataModule):
             "data.batch_size": self.data.batch_size,
             "processes": self.trainer.world_size if self.trainer else 1,
             "seed": self.seed,
-            "digest of the pictures": digest(self.source(train=True)),
+            "digest of the pictures": self.digest,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

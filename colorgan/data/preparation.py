@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from colorgan.atomic import write_atomically
 from colorgan.data.duplicates import find_duplicates
 from colorgan.data.examination import GOOD, UNREADABLE, Record, Settings, Task, digest, examine, stamp
 from colorgan.data.folder import class_from_path, find_images
@@ -275,14 +276,8 @@ def _lies_inside(line: Line) -> bool:
 
 
 def _write_lines(path: Path, lines: Iterable[Line]) -> None:
-    _write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
+    write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _write_json(path: Path, value: dict) -> None:
-    _write_whole(path, json.dumps(value, indent=1) + "\n")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    write_atomically(path, json.dumps(value, indent=1) + "\n")

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
+from colorgan.atomic import write_atomically
 from colorgan.data.source import FileSource
 from colorgan.errors import UserError
 
@@ -100,7 +101,7 @@ def write_shards(
                 split: _finish_split(work, split, [s.name for s in plan[split]], shards, indices) for split in plan
             }
             summary = {"format": FORMAT, "made_from": made_from, "classes": classes, "splits": described}
-            _write_whole(work / SUMMARY, (json.dumps(summary, indent=1) + "\n").encode())
+            write_atomically(work / SUMMARY, (json.dumps(summary, indent=1) + "\n").encode())
             (work / "plan").unlink()
             os.rename(work, out)
     except Timeout:
@@ -158,7 +159,7 @@ def _begin(work: Path, made_from: str, plan: dict[str, list[_Planned]]) -> None:
         free = shutil.disk_usage(work).free
         if needed > free:
             raise UserError(f"{work.parent}: the shards need {needed / 1e9:.2f} GB, and {free / 1e9:.2f} are free")
-        _write_whole(work / "plan", made_from.encode())
+        write_atomically(work / "plan", made_from.encode())
     for part in work.glob("*.part"):
         part.unlink()
 
@@ -225,14 +226,5 @@ def _finish_split(
     np.save(buffer, np.concatenate([indices[name] for name in names]))
     sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
     index = f"{split}-{sha256[:_DIGITS]}.npy"
-    _write_whole(work / index, buffer.getvalue())
+    write_atomically(work / index, buffer.getvalue())
     return {"index": index, "index_sha256": sha256, "shards": [asdict(shards[name]) for name in names]}
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

@@ -1,13 +1,14 @@
 """The results of an evaluation: summarized over pictures, and as JSON, CSV, text and Markdown."""
 
 import csv
+import io
 import json
-import os
 import re
 import statistics
 from pathlib import Path
 from typing import Any
 
+from colorgan.atomic import write_atomically
 from colorgan.evaluation.predictors import BASELINES, TRUTH
 from colorgan.evaluation.scoring import Scores
 from colorgan.metrics.metric import Metric
@@ -72,18 +73,15 @@ def _result(scores: Scores, name: str, metric: Metric, missing: dict[str, str]) 
 
 def write_json(results: dict[str, Any], path: Path) -> None:
     """Write all results; an interruption leaves no partial file."""
-    temporary = path.with_name(path.name + ".tmp")
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    temporary.write_text(text, encoding="utf-8", errors="replace")  # names of files may hold bytes that are not UTF-8
-    os.replace(temporary, path)
+    write_atomically(path, text.encode(errors="replace"))  # names of files may hold bytes that are not UTF-8
 
 
 def write_csv(results: dict[str, Any], path: Path) -> None:
     """Write one row per system with three columns per metric; an interruption leaves no partial file."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        csv.writer(file).writerows(as_rows(results))
-    os.replace(temporary, path)
+    text = io.StringIO()
+    csv.writer(text).writerows(as_rows(results))
+    write_atomically(path, text.getvalue().encode(errors="replace"))
 
 
 def as_rows(results: dict[str, Any]) -> list[list[Any]]:

@@ -13,7 +13,7 @@ from colorgan.colorizer.checkpoint import read
 from colorgan.errors import UserError
 from colorgan.training.run_directory import Place, checkpoints_of, place_of
 from colorgan.training.signals import Stopped, StopSignals
-from colorgan.training.writing import replace_hard_link, replace_link
+from colorgan.training.writing import replace_hard_link, replace_link, warn_if_full
 
 KEPT_MIDDLES = 2  # of an epoch: where one is damaged, there is another
 AGREE_EVERY = 10  # batches between two questions whether any of several processes wants to save or stop
@@ -76,7 +76,7 @@ class RollingCheckpoints(Checkpoint):
         if trainer.is_global_zero and self.best_epoch is not None:
             best, epoch = self.run_dir / "best.ckpt", self.run_dir / Place(self.best_epoch).file_name
             if epoch.exists() and not (best.exists() and read(best)["epoch"] == self.best_epoch):
-                replace_hard_link(best, epoch)
+                self._name_best(epoch)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -99,7 +99,7 @@ class RollingCheckpoints(Checkpoint):
         if not self._save(trainer, place):
             self.best, self.best_epoch = previous
         elif is_best and trainer.is_global_zero:
-            replace_hard_link(self.run_dir / "best.ckpt", self.run_dir / place.file_name)
+            self._name_best(self.run_dir / place.file_name)
         if number := self._agree_on_signal(trainer, 0):
             raise Stopped(number)
 
@@ -143,9 +143,17 @@ class RollingCheckpoints(Checkpoint):
             if failure:
                 print(f"{path}: not written: {failure}; older checkpoints are kept", file=sys.stderr, flush=True)
             else:
-                replace_link(self.run_dir / "last.ckpt", path)
-                self._delete_old(place)
+                last = self.run_dir / "last.ckpt"
+                with warn_if_full(last):
+                    replace_link(last, path)
+                    self._delete_old(place)
         return not failure
+
+    def _name_best(self, epoch: Path) -> None:
+        """Give the file of an epoch the name best.ckpt, too; where that fails, a resumed run tries it again."""
+        best = self.run_dir / "best.ckpt"
+        with warn_if_full(best):
+            replace_hard_link(best, epoch)
 
     def _delete_old(self, latest: Place) -> None:
         """Delete checkpoints that are not to be kept; those of later epochs, as of another run, are none of ours."""

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from colorgan.training.writing import write_atomically
+from colorgan.atomic import write_atomically
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -14,9 +14,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from colorgan import config
-from colorgan.data.source import digest
+from colorgan.atomic import write_atomically
 from colorgan.facts import describe_hardware, describe_software, differences
-from colorgan.training.writing import warn_if_full, write_atomically
+from colorgan.training.writing import warn_if_full
 
 NAME = "run.json"
 COMPARED = ("commit", "changes", "versions", "hardware", "data", "experiment")
@@ -72,7 +72,7 @@ def _describe(trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, A
             "nodes": trainer.num_nodes,
             "precision": str(trainer.precision),
         },
-        "data": {"digest": digest(data.source(train=True)), **counts},
+        "data": {"digest": data.digest, **counts},
         "experiment": config.plain(pl_module.experiment),
     }
 

@@ -85,16 +85,11 @@ def _go_back(collapse: Collapse, start: Path | None) -> tuple[DictConfig, Path |
     healthy = next(filter(checkpoints.is_whole, files), None)
     gives_up = guard.rollbacks >= guard.max_rollbacks
     lowered = lower(experiment)
-    if rank_zero_only.rank == 0:
-        if (
-            healthy and not gives_up
-        ):  # before anything is moved: a run that is killed here collapses and goes back again
-            _rewrite(healthy, lowered, collapse)
-        backup = _move_aside(run_dir, healthy)
-        if not gives_up:
-            print(_describe(lowered, collapse, healthy, backup), file=sys.stderr, flush=True)
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
+    failure = [_turn_back(collapse, lowered, healthy, gives_up) if rank_zero_only.rank == 0 else None]
+    if torch.distributed.is_initialized():  # the others wait for the first process, and end as it does
+        torch.distributed.broadcast_object_list(failure)
+    if failure[0]:
+        raise UserError(failure[0])
     if gives_up:
         raise UserError(
             f"{run_dir}: collapsed in epoch {collapse.epoch}, after {guard.rollbacks} rollbacks: {collapse.sign.text}. "
@@ -102,6 +97,24 @@ def _go_back(collapse: Collapse, start: Path | None) -> tuple[DictConfig, Path |
             + f": {collapse.sign.advice}, and go on with --resume guard.rollbacks=0"
         )
     return lowered, healthy or start, healthy is None
+
+
+def _turn_back(collapse: Collapse, lowered: DictConfig, healthy: Path | None, gives_up: bool) -> str | None:
+    """Change the files of the run, and say so; return what went wrong.
+
+    The checkpoint is rewritten before anything is moved: a run that is killed in between collapses and goes back again.
+    """
+    try:
+        if healthy and not gives_up:
+            _rewrite(healthy, lowered, collapse)
+        backup = _move_aside(Path(lowered.run_dir), healthy)
+    except OSError as error:
+        return f"{error.filename or lowered.run_dir}: {error.strerror or error}; continue with --resume"
+    except UserError as error:
+        return str(error)
+    if not gives_up:
+        print(_describe(lowered, collapse, healthy, backup), file=sys.stderr, flush=True)
+    return None
 
 
 def lower(experiment: DictConfig) -> DictConfig:
@@ -165,13 +178,10 @@ def _move_aside(run_dir: Path, healthy: Path | None) -> Path | None:
     return backup
 
 
-def _start(healthy: Path | None) -> str:
-    return healthy.name if healthy else "its beginning"
-
-
 def _describe(lowered: DictConfig, collapse: Collapse, healthy: Path | None, backup: Path | None) -> str:
     guard = lowered.guard
     aside = f"; what came later is in {backup}" if backup else ""
     count = f"Rollback {guard.rollbacks} of {guard.max_rollbacks}"
-    new = f"back to {_start(healthy)} with optim.lr={lowered.optim.lr:g}{aside}"
+    start = healthy.name if healthy else "its beginning"
+    new = f"back to {start} with optim.lr={lowered.optim.lr:g}{aside}"
     return f"epoch {collapse.epoch}: collapsed: {collapse.sign.text}. {count}: {new}"

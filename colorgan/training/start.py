@@ -132,7 +132,7 @@ def _resume_experiment(written: DictConfig, content: dict[str, Any], overrides: 
 def _prepare_run_directory(planned: PlannedRun) -> None:
     """Move results away that going back would overwrite; raise UserError if a new run would overwrite another one."""
     run_dir = Path(planned.experiment.run_dir)
-    for unfinished in run_dir.glob(".*.tmp"):  # of a process that was killed while it wrote
+    for unfinished in run_dir.glob(".*.part"):  # of a process that was killed while it wrote
         unfinished.unlink()
     if planned.going_back and planned.checkpoint.resolve().parent == run_dir.resolve():
         if backup := run_directory.go_back(run_dir, planned.checkpoint):

@@ -1,8 +1,10 @@
 """Files of a run that neither a crash nor a full disk can damage."""
 
+import errno
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,12 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from colorgan.atomic import unfinished
 from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
+
+# Of a file system or a user without links, as exFAT, and EINVAL on Windows; any other error is one of the disk.
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -34,44 +40,36 @@ class SafeCheckpointIO(TorchCheckpointIO):
             self.failure = _reason(error)
 
 
-def temporary(path: Path) -> Path:
-    """Return the name under which a file of a run is written, in the same folder."""
-    return path.with_name(f".{path.name}.tmp")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file: after a crash or on a full disk, the old one or the new one is there, whole."""
-    beside = temporary(path)
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
 def replace_link(path: Path, target: Path) -> None:
-    """Let `path` be another name of a file in the same folder, or a copy of it where there are no links.
+    """Let `path` be a symbolic link to a file in the same folder, or a copy of it where there are no links.
 
     Whatever was there is replaced at once: a crash leaves the old or the new one.
+
+    Raises:
+        OSError: the disk is full or broken.
     """
-    beside = temporary(path)
-    beside.unlink(missing_ok=True)
-    try:
-        beside.symlink_to(target.name)
-    except (OSError, NotImplementedError):  # as on exFAT
-        beside.write_bytes(target.read_bytes())
-    os.replace(beside, path)
+    _replace(path, target, lambda beside: beside.symlink_to(target.name))
 
 
 def replace_hard_link(path: Path, target: Path) -> None:
-    """Let `path` keep the content of a file that is going to be removed; a copy where there are no hard links."""
-    beside = temporary(path)
-    beside.unlink(missing_ok=True)
+    """As `replace_link`, but `path` keeps the content when the other name is deleted."""
+    _replace(path, target, lambda beside: beside.hardlink_to(target))
+
+
+def _replace(path: Path, target: Path, link: Callable[[Path], None]) -> None:
+    beside = unfinished(path)
     try:
-        os.link(target, beside)
-    except (OSError, NotImplementedError):
-        beside.write_bytes(target.read_bytes())
-    os.replace(beside, path)
+        beside.unlink(missing_ok=True)
+        try:
+            link(beside)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            shutil.copyfile(target, beside)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -94,7 +92,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
-    beside = temporary(path)
+    beside = unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
