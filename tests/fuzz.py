@@ -2,7 +2,7 @@
 
 Whole files of every format, and checkpoints, are mutated at random and handed to `sample`, `prepare`, `evaluate` and
 the data loader, in this process. It is a fault if one of them raises anything, prints more than a line for a file,
-takes longer than SECONDS or more memory than BYTES, or if a picture comes out of a file that the
+takes longer than SECONDS or BYTES more memory, or if a picture comes out of a file that the
 reference decoder refuses. Faults are printed, and their files kept in --keep.
 """
 
@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import io
 import random
-import resource
 import shutil
 import signal
 import sys
@@ -29,13 +28,14 @@ from colorgan.data.dataset import ImageDataset
 from colorgan.data.folder import ImageFolder
 from colorgan.errors import UserError
 from colorgan.imaging import images
+from colorgan.memory import PeakMemory
 from colorgan.nets import bodies
 from colorgan.systems.building import load_classifier
 from tests.breaking import by_pil, by_pillow
 from tests.mutating import distort, mutate, serialized, tiny_checkpoint, wholes
 
 SECONDS = 20.0  # a file, in all that reads it; a whole one takes a hundredth
-BYTES = 3 << 29  # of memory beyond that at the start
+BYTES = 3 << 29  # of memory beyond that before the call
 BATCH = 50  # files in a folder
 
 
@@ -50,7 +50,7 @@ class Faults:
         self.lines: list[str] = []
         self.keep = keep
         self.slowest = 0.0
-        self.start = _peak()
+        self.largest = 0
 
     def add(self, line: str, *files: Path) -> None:
         """Note a fault of files."""
@@ -63,7 +63,8 @@ class Faults:
 
     def watch(self, name: str, call: Callable[[], object], seconds: float, *files: Path) -> object:
         """Return what a call returns; None after a UserError and after a fault, which is noted."""
-        began, peak, out = time.monotonic(), _peak(), io.StringIO()
+        began, memory, out = time.monotonic(), PeakMemory("cpu"), io.StringIO()
+        memory.reset()
         old = signal.signal(signal.SIGALRM, _too_slow)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
@@ -82,8 +83,10 @@ class Faults:
             self.slowest = max(self.slowest, time.monotonic() - began)
             if "Traceback" in out.getvalue():
                 self.add(f"{name}: prints {out.getvalue()[-2000:]}", *files)
-            if _peak() > max(peak, self.start + BYTES):
-                self.add(f"{name}: {(_peak() - self.start) >> 20} MiB", *files)
+            taken = memory.peak() - memory.loaded
+            self.largest = max(self.largest, taken)
+            if taken > BYTES:
+                self.add(f"{name}: {taken >> 20} MiB", *files)
         return None
 
 
@@ -188,11 +191,6 @@ def _too_slow(number: int, frame: object) -> None:
     raise TimeoutError("longer than allowed")
 
 
-def _peak() -> int:
-    """Return the most memory that this process has had so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 @contextlib.contextmanager
 def saved_model() -> Iterator[Path]:
     """The file of a whole tiny checkpoint."""
@@ -216,7 +214,7 @@ def main() -> int:
     loaded = fuzz_checkpoints(args.checkpoints, args.seed, faults)
     print(f"{args.files} files, {colored} colored; {args.checkpoints} checkpoints, {loaded} loaded", end="; ")
     print(f"{len(faults.lines)} faults; slowest {faults.slowest:.1f} s", end="; ")
-    print(f"{(_peak() - faults.start) >> 20} MiB more memory; {time.monotonic() - began:.0f} s")
+    print(f"{faults.largest >> 20} MiB more memory; {time.monotonic() - began:.0f} s")
     return 1 if faults.lines else 0
 
 
