@@ -1,8 +1,11 @@
 """Runs that break off in the middle of an epoch, and what they save before."""
 
 import csv
+import multiprocessing
 import os
 import signal
+import subprocess
+import time
 
 import pytest
 import torch
@@ -16,6 +19,13 @@ SETTINGS = ["trainer.max_epochs=2", "trainer.limit_train_batches=4", "checkpoint
 
 
 def stop(system):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stop_all(system):
+    workers = [str(worker.pid) for worker in multiprocessing.active_children()]
+    subprocess.run(["kill", *workers], check=True)  # torch's workers take a signal of their parent for the end
+    time.sleep(0.2)  # or the run stops before it misses them
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -71,6 +81,12 @@ def test_a_signal_saves_the_batch_and_names_the_command(tiny_train, tmp_path, at
     assert place_of(latest_checkpoint(tmp_path / "run")) == Place(0, 2)
     assert tiny_train(*train, "--resume") == 0
     assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_signal_to_the_workers_too_saves_the_batch(tiny_train, tmp_path, at):
+    at(0, 1, stop_all, is_new)
+    assert tiny_train(*SETTINGS, "data.workers=1") == 128 + signal.SIGTERM
+    assert place_of(latest_checkpoint(tmp_path / "run")) == Place(0, 2)
 
 
 def test_a_signal_in_the_last_batch_waits_for_the_validation(tiny_train, tmp_path, at):
