@@ -101,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         left_out += f" ({', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items()))})"
     kept = f"{splits.total()} kept ({splits['train']} train, {splits['val']} val)"
     print(f"{kept}, {left_out}: see {args.target / 'manifest.jsonl'}")
+    if more := sum("further_pages" in line for line in lines):
+        print(f"of {more} with further pages or frames only the first was read")
     if args.shards:
         print(f"{args.target / 'shards'}: {'shards for data.name=stream' if packed else 'has these shards already'}")
     return 1 if reasons[UNREADABLE] else 0

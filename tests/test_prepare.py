@@ -105,6 +105,15 @@ def test_each_reason_is_in_the_manifest(source, tmp_path):
     assert lines["photos/sea/0.png"]["of"] == "photos/large.png" and "kept" in lines["photos/large.png"]
 
 
+def test_further_pages_are_named(source, tmp_path, capsys):
+    scene(92).save(source / "pages.tif", save_all=True, append_images=[scene(93)])
+    assert call(source, tmp_path / "set") == 0
+    assert capsys.readouterr().out.endswith("of 1 with further pages or frames only the first was read\n")
+    assert [name for name, line in manifest(tmp_path / "set").items() if "further_pages" in line] == [
+        "photos/pages.tif"
+    ]
+
+
 def test_what_is_kept_stays_when_a_larger_copy_is_added(source, tmp_path):
     call(source, tmp_path / "set")
     before = tree(tmp_path / "set" / "train")

@@ -58,6 +58,7 @@ class Record:
     height: int = 0
     hash: str = ""  # hexadecimal, as is the thumbnail: records are kept as JSON
     thumbnail: str = ""
+    has_more: bool = False  # further pages or frames, which are not read
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -89,14 +90,14 @@ def examine(task: Task, settings: Settings) -> Record:
     """
     before = stamp(task.path)
     try:
-        rgb, width, height = _read(task.path, settings.size)
+        rgb, width, height, has_more = _read(task.path, settings.size)
     except UserError as error:
         return Record(task.picture, before, UNREADABLE, str(error).removeprefix(one_line(f"{task.path}: ")))
     if min(width, height) < settings.min_size:
-        return Record(task.picture, before, SMALL, width=width, height=height)
+        return Record(task.picture, before, SMALL, width=width, height=height, has_more=has_more)
     square = torch.from_numpy(images.thumbnail_of(rgb, _GRAY_SIDE))
     if near_gray(square[None], settings.near_gray):
-        return Record(task.picture, before, GRAY, width=width, height=height)
+        return Record(task.picture, before, GRAY, width=width, height=height, has_more=has_more)
     _write(rgb, task.target, settings.quality)
     print_ = fingerprint(rgb)
     return Record(
@@ -107,11 +108,12 @@ def examine(task: Task, settings: Settings) -> Record:
         height=height,
         hash=f"{print_.hash:016x}",
         thumbnail=print_.thumbnail.hex(),
+        has_more=has_more,
     )
 
 
-def _read(path: Path, size: int) -> tuple[Image.Image, int, int]:
-    """Return a photograph with a short side of `size` at most, and its width and height before."""
+def _read(path: Path, size: int) -> tuple[Image.Image, int, int, bool]:
+    """Return a photograph with a short side of `size` at most, its size before, and whether it has further pages."""
     with images.opened(path) as image:
         full = image.size
         image.draft(None, (2 * size, 2 * size))  # decode a big JPEG at a fraction of its size, yet twice this one
@@ -123,7 +125,8 @@ def _read(path: Path, size: int) -> tuple[Image.Image, int, int]:
             sides = [max(1, round(side * scale)) for side in colors.size]
             colors = colors.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
         rgb = pixels.to_srgb(colors, image.info.get("icc_profile"))
-        return Image.fromarray(np.asarray(rgb)), width, height  # without the metadata that PIL carries along
+        unmarked = Image.fromarray(np.asarray(rgb))  # without the metadata that PIL carries along
+        return unmarked, width, height, images.has_more(image)
 
 
 def _write(rgb: Image.Image, target: Path, quality: int) -> None:

@@ -151,6 +151,8 @@ def _arrange(records: list[Record], previous: dict[str, str], named: dict[str, P
             line["left_out"] = record.verdict
         if record.verdict == UNREADABLE:
             line["why"] = record.why
+        if record.has_more:
+            line["further_pages"] = True
         lines.append(line)
     return lines
 

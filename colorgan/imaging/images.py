@@ -64,10 +64,9 @@ def read(path: str | Path) -> Photograph:
         UserError: If the file is missing, broken, truncated, no photograph, or too big.
     """
     with opened(path) as image:
-        kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG that carries further frames
+        kind = "JPEG" if image.format == "MPO" else image.format
         levels, alpha = pixels.to_levels_alpha(image)
-        more = kind != "JPEG" and _has_more(image)
-        return Photograph(levels, alpha, exif.copyable(image), exif.resolution(image), more, kind)
+        return Photograph(levels, alpha, exif.copyable(image), exif.resolution(image), has_more(image), kind)
 
 
 def write(
@@ -251,8 +250,10 @@ def _identify(path: str | Path) -> Image.Image:
     return image
 
 
-def _has_more(image: Image.Image) -> bool:
-    """Whether a decoded image has further pages or frames."""
+def has_more(image: Image.Image) -> bool:
+    """Return whether a decoded image has further pages or frames that are pictures of their own."""
+    if image.format == "MPO":  # a phone's JPEG, which carries a smaller or a second view
+        return False
     try:
         return bool(getattr(image, "is_animated", False))
     except Exception:  # a GIF looks for its second frame, which may be broken
