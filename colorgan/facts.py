@@ -52,7 +52,7 @@ def describe_software() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit,
         "changes": _hash_changes() if commit else None,
-        "versions": versions | {package: _version(package) for package in PACKAGES},
+        "versions": versions | {package: version_of(package) for package in PACKAGES},
     }
 
 
@@ -81,7 +81,8 @@ def _flatten(value: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of an installed package; None: it is not installed."""
     with suppress(PackageNotFoundError):
         return version(package)
     return None

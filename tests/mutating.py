@@ -72,9 +72,9 @@ def mutate(data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
     return bytes(content)
 
 
-def tiny_checkpoint() -> dict:
+def tiny_checkpoint(codec: str = "regress") -> dict:
     """The content of a checkpoint of a U-Net of four channels."""
-    nodes = {"net": {"name": "unet", "width": 4, "size": 32}, "codec": {"name": "regress"}}
+    nodes = {"net": {"name": "unet", "width": 4, "size": 32}, "codec": {"name": codec}}
     experiment = config.resolve(nodes, [], {"net": NETS, "codec": CODECS}, origin="fuzz")
     torch.manual_seed(0)
     colorizer = checkpoint.build_colorizer(experiment, 32)

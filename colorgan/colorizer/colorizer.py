@@ -13,6 +13,7 @@ from colorgan.codecs.distribution import Distribution
 from colorgan.colorizer import painting
 from colorgan.colorizer.hints import Hint, rasterize
 from colorgan.colorizer.painting import LowResolution
+from colorgan.colorizer.pretrained import Pretrained
 from colorgan.colorizer.upsampling import Upsampling
 from colorgan.errors import UserError
 from colorgan.imaging.arrays import Pictures, unpack
@@ -30,7 +31,7 @@ class Conditions:
     hints: Tensor | None = None  # (B, 3, H, W), ab where it is known and a mask, for a HintedNet; None: no hints
 
 
-class Colorizer(nn.Module):
+class Colorizer(nn.Module, Pretrained):
     """A net and a codec that color gray pictures.
 
     `colorize` takes and returns pictures of any type and calls `paint`, which colors tensors at their full size.

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from colorgan.colorizer import checkpoint
 from colorgan.colorizer.colorizer import Colorizer, Conditions
+from colorgan.colorizer.pretrained import write_safetensors
 from colorgan.errors import UserError
 from colorgan.exporting.compression import Precision
 from colorgan.exporting.graph import trace
@@ -69,11 +69,7 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 def _write_safetensors(colorizer: Colorizer, path: Path, metadata: dict[str, str], precision: Precision) -> Run:
     dtype = torch.float16 if precision == "float16" else torch.float32
-    state = {
-        key: (value.to(dtype) if value.is_floating_point() else value).clone(memory_format=torch.contiguous_format)
-        for key, value in colorizer.state_dict().items()
-    }
-    safetensors.torch.save_file(state, path, metadata)
+    write_safetensors(colorizer, path, metadata, dtype)
     loaded = checkpoint.load(path)
     return lambda L, hints=None: loaded.predict(Conditions(L, hints=hints))
 

@@ -253,6 +253,9 @@ class System(pl.LightningModule):
         if epochs.started > epochs.processed:  # in the middle of an epoch
             ranks = local_state.gather(batch_statistics(self), self._means.sums, self.trainer.world_size)
             checkpoint["epoch_so_far"] = {"batches": self._means.batches, "ranks": ranks}
+        elif self.is_validated_epoch():  # for the model's card
+            logged = self.trainer.callback_metrics.items()
+            checkpoint["metrics"] = {key: float(value) for key, value in logged if key.startswith("val/")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the means of a half-done epoch, and drop the state of schedules or optimizers of another kind."""
