@@ -99,7 +99,7 @@ def test_the_citation_is_of_this_version():
 def test_the_steps_of_the_image_work_in_a_clean_venv(tmp_path):
     """TORCH_INDEX is that of the Dockerfile; where only another index can be reached, set it in the environment."""
     venv.create(tmp_path / "venv", with_pip=True)
-    environment = {**os.environ, "PATH": f"{tmp_path}/venv/bin:/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": ""}
+    environment = {**os.environ, "PATH": f"{tmp_path}/venv/bin:/usr/bin:/bin", "PYTHONPATH": ""}
     (default,) = [step.partition("=")[2] for instruction, step in STEPS if instruction == "ARG"]
     environment.setdefault("TORCH_INDEX", default)
     kept = {path for path in subprocess.check_output(["git", "ls-files"], text=True).splitlines() if not ignored(path)}
