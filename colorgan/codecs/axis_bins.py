@@ -21,7 +21,10 @@ class AxisBins(Distribution):
     decodings = ("mean", "mode", "sample")
     differentiable_decodings = ("mean",)
 
-    def __init__(self, decoding: Literal["mean", "mode", "sample"] = "mean"):
+    def __init__(
+        self,
+        decoding: Literal["mean", "mode", "sample"] = "mean",  # to one color
+    ):
         super().__init__(decoding)
         self.register_buffer("centers", torch.linspace(-MAX_CENTER, MAX_CENTER, NUM_BINS), persistent=False)
 

@@ -32,7 +32,7 @@ class Bins(Distribution):
         rebalance: float = 0.5,  # lambda of equation 4, the weight of the uniform distribution; 1: no rebalancing
         prior: str | None = None,  # a file of `python -m colorgan.prior`; default: measured when training starts
         near_gray: float = 5.0,  # pictures whose |a| and |b| are nowhere larger get no gradient
-        decoding: Literal["annealed", "mean", "mode", "sample"] = "annealed",
+        decoding: Literal["annealed", "mean", "mode", "sample"] = "annealed",  # to one color
         temperature: float = TEMPERATURE,  # of the annealed mean (equation 5)
     ):
         super().__init__(decoding)

@@ -24,7 +24,7 @@ class Regress(Codec):
     def __init__(
         self,
         loss: Literal["l1", "mse"] = "l1",  # mean over pixels and channels, in units of `scale`
-        activation: Literal["tanh", "sigmoid", "linear"] = "tanh",
+        activation: Literal["tanh", "sigmoid", "linear"] = "tanh",  # of the output of the net
         scale: float = 110.0,  # Lab units that an activation of 1 stands for, the maximum of tanh and sigmoid
         uncertainty: bool = False,  # whether the net also predicts how far off its color is, which `suggest` needs
     ):

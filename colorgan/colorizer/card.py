@@ -47,14 +47,18 @@ def describe(
 
 def text(size: int, experiment: dict[str, Any]) -> str:
     """Return a text for who finds the file without its program."""
+    deviations = experiment.get("deviations") or []
     lines = [
         f"# {_name(experiment)}",
+        "",
         "A model that colors gray photographs, exported by colorgan.",
-        f"Input: L of CIE Lab (D65), float32 (B, 1, H, W) in [0, 100]. Predict at a short side of about {size} px.",
-        "Output: ab of CIE Lab, float32 (B, 2, h, w); resize it to the photograph and join it with its own L.",
-        f"Trained on data.name={experiment['data'].get('name')}.",
-        f"Paper: {experiment.get('paper') or 'none stated'}.",
-        *(f"- {line}" for line in experiment.get("deviations") or ()),
+        "",
+        f"- Input: L of CIE Lab (D65), float32 (B, 1, H, W) in [0, 100]. Predict at a short side of about {size} px.",
+        "- Output: ab of CIE Lab, float32 (B, 2, h, w); resize it to the photograph and join it with its own L.",
+        f"- Trained on data.name={experiment['data'].get('name')}.",
+        f"- Paper: {experiment.get('paper') or 'none stated'}.",
+        *(["", "How it departs from the paper:", ""] if deviations else []),
+        *(f"- {line}" for line in deviations),
     ]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 class Data:
     """Settings of the data module; the node also contains the keys of the named dataset."""
 
-    name: str = "photos"
+    name: str = "photos"  # of the dataset
     root: str | None = None  # folder of the photographs, or of a public dataset
     size: int = 64  # side of the square inputs of the net, in pixels
     batch_size: int | str = 16  # images per batch and process; auto: the largest power of two that fits in memory
@@ -25,15 +25,15 @@ class Data:
 class Trainer:
     """Arguments of Lightning's Trainer that an experiment may set."""
 
-    accelerator: str = "auto"
-    devices: Any = "auto"
-    num_nodes: int = 1
-    strategy: str = "auto"
+    accelerator: str = "auto"  # cpu, gpu or mps
+    devices: Any = "auto"  # how many, or a list of which
+    num_nodes: int = 1  # machines
+    strategy: str = "auto"  # how several devices share the work
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"  # auto: bf16-mixed on hardware that is fast at it
-    max_epochs: int = 20
-    max_time: str | None = None  # DD:HH:MM:SS
-    limit_train_batches: int | float = 1.0
-    limit_val_batches: int | float = 1.0
+    max_epochs: int = 20  # the run ends after these
+    max_time: str | None = None  # DD:HH:MM:SS, after which it ends; null: no limit
+    limit_train_batches: int | float = 1.0  # batches of an epoch (int), or their share (float)
+    limit_val_batches: int | float = 1.0  # the same, of a validation
     check_val_every_n_epoch: int = 1  # epochs between two validations
     log_every_n_steps: int = 50  # batches between two logged steps
     compile: str | None = None  # backend of torch.compile for the networks, such as inductor; null: not compiled
@@ -48,11 +48,11 @@ class Trainer:
 class Optim:
     """Optimizer and learning-rate schedule."""
 
-    optimizer: Literal["adam", "adamw", "sgd", "adadelta", "muon"] = "adam"
-    lr: float = 2e-4
+    optimizer: Literal["adam", "adamw", "sgd", "adadelta", "muon"] = "adam"  # muon: Adam for what is no matrix
+    lr: float = 2e-4  # learning rate
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam, which Muon uses for parameters other than matrices
     momentum: float = 0.9  # of SGD and Muon
-    weight_decay: float = 0.0
+    weight_decay: float = 0.0  # an L2 penalty; decoupled in adamw, and for the matrices of muon
     decay_all: bool = True  # false: no weight decay of biases and of the weights of normalization layers
     layer_decay: float = 1.0  # rate of each layer of a classifier as a multiple of that of the next one
     encoder_lr: float = 1.0  # rate of the body of a net as a multiple of `lr`
@@ -104,16 +104,16 @@ class Experiment:
     """Keys of an experiment. `net`, `codec`, `system`, `discriminator` and `data` are `{name: ..., **arguments}`."""
 
     name: str = ""  # by default the file's name
-    seed: int = 0
+    seed: int = 0  # of weights, data order, augmentation and dropout
     run_dir: str = ""  # by default checkpoints/<name>
     pretrained: bool = True  # start bodies of networks from their published weights
-    paper: str = ""
-    deviations: list[str] = field(default_factory=list)
-    net: Any = "unet"
-    codec: Any = "regress"
-    system: Any = "adversarial"
-    discriminator: Any = "patchgan"
-    data: Any = "photos"
+    paper: str = ""  # what the experiment reproduces
+    deviations: list[str] = field(default_factory=list)  # from that paper, and why
+    net: Any = "unet"  # what maps lightness to an output
+    codec: Any = "regress"  # what the output means, and the color loss
+    system: Any = "adversarial"  # how it is trained
+    discriminator: Any = "patchgan"  # of system=adversarial
+    data: Any = "photos"  # what it is trained on
     trainer: Trainer = field(default_factory=Trainer)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)

@@ -16,7 +16,7 @@ class PatchGAN(nn.Module):
         self,
         channels: int,
         width: int = 64,  # channels of the first layer
-        norm: Norm = "batch",
+        norm: Norm = "batch",  # of all layers; the first and the last take spectral alone
     ):
         super().__init__()
         if width < 1:

@@ -25,7 +25,7 @@ class Hypercolumn(SparseNet):
         pretrained: bool,
         weights: str | None = None,  # path of a checkpoint of our classifier, or of weights of timm, for the vgg16
         points: int = 128,  # training pixels of each picture
-        dropout: float = 0.5,
+        dropout: float = 0.5,  # of the head
         width: int = 64,  # channels of the first layer; those of the others are proportional
     ):
         super().__init__()

@@ -22,7 +22,7 @@ class UNet(Net):
         channels: int,
         size: int | None = None,  # side of training pictures in pixels, a power of two; default: data.size
         width: int = 64,  # channels of the first layer; those of the others are proportional
-        norm: Norm = "batch",
+        norm: Norm = "batch",  # of all layers but the head
         dropout: float = 0.0,  # of the first decoder layers; 0.5 in the paper, in effect 0 in its code
     ):
         super().__init__()
