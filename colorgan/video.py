@@ -33,6 +33,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--saturation", type=nonnegative_float, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)"
     )
+    parser.add_argument("--alone", action="store_true", help="color each frame by itself, which flickers")
     add_device_option(parser)
     return parser.parse_args(argv)
 
@@ -63,14 +64,15 @@ def _run(args: argparse.Namespace) -> int:
             args.source,
             out,
             codec,
-            Options(args.size, args.saturation),
+            Options(args.size, args.saturation, args.alone),
             plan,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     for note in result.notes:
         console.print(note)
     went_on = f", {result.continued} of them before" if result.continued else ""
-    print(f"{out}: {result.frames} frames colored{went_on}")
+    cuts = f", cuts: {result.cuts}" if result.cuts else ""
+    print(f"{out}: {result.frames} frames colored{went_on}{cuts}")
     return 1 if result.broken else 0
 
 

@@ -135,7 +135,7 @@ def color_clip(model, tmp_path, capfd):
 
     def run(source, name="out.mkv", *options):
         out = tmp_path / name
-        code = video.main([str(source), str(out), "--device", "cpu", *options])
+        code = video.main([str(source), str(out), "--device", "cpu", "--alone", *options])
         return code, out, capfd.readouterr()
 
     return run

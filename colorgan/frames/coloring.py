@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from colorgan.colorizer.colorizer import Colorizer
+from colorgan.frames.carrying import Carrier
 from colorgan.frames.codecs import pixel_format
 from colorgan.frames.encoding import Encoding, encode
 from colorgan.frames.joining import join
@@ -27,6 +28,7 @@ class Options:
 
     size: int | None = None  # short side in pixels at which color is predicted; None: the model's own
     saturation: float = 1.0  # factor of the chroma
+    alone: bool = False  # each frame by itself: color is not carried along
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Result:
 
     frames: int
     continued: int  # frames that an earlier process had colored
+    cuts: int  # at which color started anew
     notes: list[str]  # what is not as in the source, a line each
     broken: bool  # whether some of the source could not be read
 
@@ -61,12 +64,14 @@ def color_video(
     with open_video(source) as reader, segments_of(out, plan) as segments:
         encoding = Encoding(codec, look, reader.time_base, reader.rate)
         continued = len(segments.time_stamps())
+        carrier = Carrier()
+        carrier.restore(segments.state() or {})
         frames = reader.frames(continued)
         done = itertools.count(continued)
         while first := next(frames, None):
             chunk = itertools.chain([first], itertools.islice(frames, SEGMENT - 1))
-            colored = _colored(model, chunk, options, lambda: report(next(done) + 1, reader.length))
-            segments.add(encode(encoding, colored), dict)
+            colored = _colored(model, chunk, carrier, options, lambda: report(next(done) + 1, reader.length))
+            segments.add(encode(encoding, colored), carrier.state)
         notes = _notes(reader, encoding) + join(segments, encoding, source, out)
         total = len(segments.time_stamps())
         lost = (reader.stream.frames or total) - total
@@ -77,16 +82,17 @@ def color_video(
         elif reader.broken:
             notes.append(f"{source}: broken in {reader.broken} places, where frames are missing or damaged")
     remove(out)
-    return Result(total, continued, notes, broken=bool(lost > 0 or reader.broken))
+    return Result(total, continued, carrier.cuts, notes, broken=bool(lost > 0 or reader.broken))
 
 
 def _colored(
-    model: Colorizer, frames: Iterator[Frame], options: Options, finished: Callable[[], None]
+    model: Colorizer, frames: Iterator[Frame], carrier: Carrier, options: Options, finished: Callable[[], None]
 ) -> Iterator[tuple[Tensor, int, int]]:
     """Yield the colored picture, time stamp and duration of frames."""
     for batch in iter(lambda: list(itertools.islice(frames, BATCH)), []):
         small = [model.shrink(frame.picture, options.size) for frame in batch]
-        for frame, color in zip(batch, model.predict_colors(small), strict=True):
+        for frame, L, predicted in zip(batch, small, model.predict_colors(small), strict=True):
+            color = predicted if options.alone else carrier.carry(L, predicted)
             yield model.fill(frame.picture, color, "guided", options.saturation), frame.pts, frame.duration
             finished()
 
