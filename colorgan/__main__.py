@@ -10,6 +10,7 @@ from colorgan.errors import UserError
 COMMANDS = {
     "doctor": "say what this machine offers, and whether training works on it",
     "sample": "color photographs",
+    "video": "color a video",
     "train": "train an experiment, as in `colorgan train gan`",
     "evaluate": "measure colorizers on a folder of photographs",
     "compare": "train experiments under one budget and measure them",
@@ -46,7 +47,7 @@ def _describe(argv: list[str]) -> int:
 def run() -> None:
     """Run the command of the process' arguments, and exit."""
     code = main()
-    if sys.argv[1:2] == ["sample"]:
+    if sys.argv[1:2] in (["sample"], ["video"]):
         cli.exit_quickly(code)
     sys.exit(code)
 

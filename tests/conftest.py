@@ -121,6 +121,27 @@ def run(model, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def clip(tmp_path):
+    """A video of twelve frames with sound."""
+    from tests.filming import panned, write_video  # here, as most modules need no videos
+
+    return write_video(tmp_path / "in.mp4", panned(12))
+
+
+@pytest.fixture
+def color_clip(model, tmp_path, capfd):
+    """Colors a video red: color_clip(source, name of the result, *options) -> exit code, result, what was said."""
+    from colorgan import video
+
+    def run(source, name="out.mkv", *options):
+        out = tmp_path / name
+        code = video.main([str(source), str(out), "--device", "cpu", "--alone", *options])
+        return code, out, capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
 def gray() -> np.ndarray:
     """A smooth gray picture, uint8 (H, W)."""
     return np.linspace(10, 245, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().astype(np.uint8)

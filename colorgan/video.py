@@ -1,0 +1,80 @@
+"""Color a video: `colorgan video IN OUT`."""
+
+import argparse
+import hashlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from colorgan import cli
+from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int, program
+from colorgan.errors import UserError
+
+EXTRA = {"av": "av", "cv2": "opencv-python-headless"}  # modules of the extra `video` of pyproject.toml, and packages
+CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")  # as in frames/codecs.py, which is heavy to import
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Color a video; return the exit code: 0 done, 1 parts of it could not be read, 2 bad usage, 130 interrupted."""
+    return cli.run(lambda: _run(_parse(argv)), "the same command goes on from there")
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        prog=program("video"),
+        description="Color a video. Sound, subtitles and time stamps stay as they are. The same command goes on with a "
+        "video that was interrupted. docs/video.md says more.",
+    )
+    parser.add_argument("source", type=existing_path, metavar="IN", help="a video")
+    parser.add_argument("out", type=Path, metavar="OUT", help="new file: *.mp4, .mov, .mkv or .webm")
+    parser.add_argument("--ckpt", help="a checkpoint of a training run (the released one)")
+    parser.add_argument("--codec", choices=CODECS, help="of the frames (h264; vp9 in .webm)")
+    parser.add_argument("--size", type=positive_int, help="short side in px to predict color at (the model's own)")
+    parser.add_argument(
+        "--saturation", type=nonnegative_float, default=1.0, help="below 1 pale, above 1 vivid (%(default)s)"
+    )
+    parser.add_argument("--alone", action="store_true", help="color each frame by itself, which flickers")
+    add_device_option(parser)
+    return parser.parse_args(argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if missing := [package for module, package in EXTRA.items() if not find_spec(module)]:
+        raise UserError(f"colorgan video needs {', '.join(missing)}: pip install 'colorgan[video]'")
+    out = cli.new_file(str(args.out))
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.colorizer.checkpoint import load
+    from colorgan.frames.codecs import choose
+    from colorgan.frames.coloring import Options, color_video
+    from colorgan.packaged import released
+
+    codec = choose(out, args.codec)
+    model = load(args.ckpt, device=pick_device(args.device))
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    plan = {
+        "source": [args.source.name, args.source.stat().st_size, args.source.stat().st_mtime_ns],
+        "ckpt": hashlib.sha256(Path(args.ckpt or released()).read_bytes()).hexdigest(),
+    }
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("coloring", total=None)
+        result = color_video(
+            model,
+            args.source,
+            out,
+            codec,
+            Options(args.size, args.saturation, args.alone),
+            plan,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    for note in result.notes:
+        console.print(note)
+    went_on = f", {result.continued} of them before" if result.continued else ""
+    cuts = f", cuts: {result.cuts}" if result.cuts else ""
+    print(f"{out}: {result.frames} frames colored{went_on}{cuts}")
+    return 1 if result.broken else 0
+
+
+if __name__ == "__main__":
+    cli.exit_quickly(main())
