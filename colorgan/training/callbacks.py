@@ -73,7 +73,12 @@ class MetricsWriter(Callback):
         report = trainer.datamodule.report()
         if not trainer.is_global_zero:
             return
-        row = {"epoch": trainer.current_epoch, **means, "train/images_per_second": speed}
+        row = {
+            "epoch": trainer.current_epoch,
+            "pictures": pl_module.pictures,
+            **means,
+            "train/images_per_second": speed,
+        }
         if pl_module.is_validated_epoch():
             row |= {
                 key: float(value)

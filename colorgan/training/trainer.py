@@ -1,9 +1,7 @@
 """Train a resolved experiment: Lightning's Trainer, its callbacks and its logger."""
 
 import logging
-import os
 import sys
-import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +32,7 @@ from colorgan.training.failures import explained
 from colorgan.training.guard import Collapsed, CollapseGuard, is_guarded
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
+from colorgan.training.loggers import make_logger
 from colorgan.training.ranks import CompareData, CompareRanks
 from colorgan.training.writing import SafeCheckpointIO
 
@@ -81,7 +80,7 @@ def fit(
     system = build(experiment, fresh=checkpoint is None)
     if resolve_hardware(experiment.trainer).accelerator == "cuda":
         system.to(memory_format=torch.channels_last)  # that of tensor cores; on a CPU, nets choose what is faster
-    logger = make_logger(experiment, run_id)
+    logger = make_logger(experiment, system, run_id)
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
         trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
@@ -165,36 +164,6 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         )
     except (ValueError, RuntimeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
-
-
-def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | None:
-    """Make the W&B logger.
-
-    Args:
-        experiment: resolved experiment. With `wandb.mode=auto` the run is online if an API key is known, else offline.
-        run_id: id of the W&B run to continue; None for a new one.
-
-    Returns:
-        the logger; None if W&B is disabled.
-    """
-    mode = experiment.wandb.mode
-    if mode == "auto":
-        mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
-    if mode == "disabled":
-        return None
-    Path(experiment.run_dir).mkdir(parents=True, exist_ok=True)
-    return WandbLogger(
-        name=experiment.name,
-        project=experiment.wandb.project,
-        save_dir=experiment.run_dir,
-        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # set by the agent of a sweep
-        resume="allow",
-        offline=mode == "offline",
-        mode=mode,
-        tags=list(experiment.wandb.tags),
-        config=config.plain(experiment),
-        settings=wandb.Settings(silent=mode == "offline"),
-    )
 
 
 def _compile(system: System, backend: str) -> None:

@@ -1,0 +1,116 @@
+"""The logger of a run, whose x axis is the number of pictures that the training has seen.
+
+Lightning's own axis is a count of batches or of optimizer steps, of which a GAN takes two a batch: runs with other
+networks, batch sizes or numbers of processes do not line up over it.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import wandb
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers.logger import rank_zero_experiment
+from pytorch_lightning.utilities import rank_zero_only
+
+from colorgan import config
+from colorgan.atomic import write_atomically
+from colorgan.systems.base import System
+from colorgan.training.writing import warn_if_full
+
+PICTURES = "pictures"  # the x axis: training pictures of all processes since the beginning of the run
+PROGRESS = "logged.json"  # beside the files of W&B: what a killed process had logged
+
+
+class PictureWandbLogger(WandbLogger):
+    """Lightning's logger of W&B over pictures, with the best value of each metric in the summary.
+
+    A run that was killed trains from its latest checkpoint again, to the same values. What W&B already has of it is
+    not logged twice.
+
+    Args:
+        system: counts the pictures, and knows which values of metrics are best.
+        options: arguments of `WandbLogger` and `wandb.init`.
+    """
+
+    def __init__(self, system: System, **options: Any):
+        super().__init__(**options)
+        del self._wandb_init["anonymous"]  # W&B warns of it, whatever its value
+        self.system = system
+        self._path = Path(self.save_dir) / "wandb" / PROGRESS
+        # After a rollback the pictures are seen again with other values, which are logged.
+        self._session = {"run": self.version, "rollbacks": system.experiment.guard.rollbacks}
+        self._logged, self._keys = _read_progress(self._path, self._session)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The run of W&B, which is started when it is first asked for; a spawned process attaches to it."""
+        if self._experiment is None and getattr(self, "_attach_id", None) is None:
+            self._experiment = wandb.init(**self._wandb_init)
+            self._experiment.define_metric(PICTURES)
+            self._experiment.define_metric("*", step_metric=PICTURES)
+            for metric, mode in self.system.monitor_modes.items():
+                self._experiment.define_metric(metric, step_metric=PICTURES, summary=mode)
+        return super().experiment
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log values, numbers or media, at the pictures seen until now; `step` is Lightning's, and not used."""
+        pictures = self.system.pictures
+        if pictures < self._logged or (pictures == self._logged and metrics.keys() - {"epoch"} <= self._keys):
+            return
+        self.experiment.log({**metrics, PICTURES: pictures})
+        self._keys = metrics.keys() | (self._keys if pictures == self._logged else set())
+        self._logged = pictures
+        with warn_if_full(self._path):
+            self._path.parent.mkdir(exist_ok=True)
+            stored = {**self._session, PICTURES: pictures, "keys": sorted(self._keys)}
+            write_atomically(self._path, json.dumps(stored) + "\n")
+
+
+def make_logger(experiment: DictConfig, system: System, run_id: str | None) -> WandbLogger | None:
+    """Make the logger of a run.
+
+    Args:
+        experiment: resolved experiment. With `wandb.mode=auto` the run is online if an API key is known, else offline.
+        system: what is trained.
+        run_id: id of the W&B run to continue; None for a new one.
+
+    Returns:
+        the logger; None if W&B is disabled.
+    """
+    mode = experiment.wandb.mode
+    if mode == "auto":
+        mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
+    if mode == "disabled":
+        return None
+    Path(experiment.run_dir).mkdir(parents=True, exist_ok=True)
+    return PictureWandbLogger(
+        system,
+        name=experiment.name,
+        project=experiment.wandb.project,
+        save_dir=experiment.run_dir,
+        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # set by the agent of a sweep
+        resume="allow",
+        offline=mode == "offline",
+        mode=mode,
+        tags=list(experiment.wandb.tags),
+        config=config.plain(experiment),
+        settings=wandb.Settings(silent=mode == "offline"),
+    )
+
+
+def _read_progress(path: Path, session: dict[str, Any]) -> tuple[int, set[str]]:
+    """Return the pictures at which this run was logged last since its last rollback, and what was; -1 for never."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if session.items() <= stored.items():
+            return int(stored[PICTURES]), set(stored["keys"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or a damaged one: logged again
+        pass
+    return -1, set()
