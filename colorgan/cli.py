@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+from colorgan import remote
 from colorgan.errors import UserError, one_line
 
 
@@ -125,6 +126,11 @@ def existing_path(text: str) -> Path:
     return Path(text)
 
 
+def checkpoint_path(text: str) -> Path:
+    """Parse the path of a checkpoint, or its address elsewhere, from where it is fetched."""
+    return existing_path(str(remote.local(text)))
+
+
 def positive_int(text: str) -> int:
     """Parse an integer above 0."""
     if not text.isdecimal() or int(text) == 0:
@@ -162,7 +168,7 @@ def new_file(text: str) -> Path:
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add the options --classifier and --skip, which choose the networks of metrics."""
     parser.add_argument(
-        "--classifier", type=existing_path, metavar="CKPT", help="add the metrics of this checkpoint of judge.yaml"
+        "--classifier", type=checkpoint_path, metavar="CKPT", help="add the metrics of this checkpoint of judge.yaml"
     )
     skip = "do not download the network of this metric, and leave the metric out; may be given twice"
     parser.add_argument("--skip", action="append", choices=["lpips", "fid"], default=[], help=skip)

@@ -13,6 +13,7 @@ from colorgan.cli import (
     Parser,
     add_device_option,
     add_network_options,
+    checkpoint_path,
     existing_path,
     new_file,
     pick_device,
@@ -37,7 +38,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog=program("evaluate"), description="Evaluate colorizers on a folder of photographs.")
     parser.add_argument("--data", type=existing_path, required=True, metavar="DIR", help="folder of color photographs")
     parser.add_argument(
-        "--ckpt", type=existing_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
+        "--ckpt", type=checkpoint_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
     )
     folders = "folders of results of other programs, with the file names of the photographs"
     parser.add_argument(

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from colorgan import __version__, cli
-from colorgan.cli import Parser, existing_path, new_file, program
+from colorgan.cli import Parser, checkpoint_path, existing_path, new_file, program
 from colorgan.errors import UserError
 
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "torch-export": ".pt2"}
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         "(B, 1, H, W) to ab (B, 2, h, w) for any batch and size, as ONNX or a program of torch.export; or its weights "
         "as safetensors, which every command takes as a checkpoint. docs/export.md says how it is used.",
     )
-    parser.add_argument("ckpt", type=existing_path, metavar="CKPT", help="a checkpoint")
+    parser.add_argument("ckpt", type=checkpoint_path, metavar="CKPT", help="a checkpoint")
     parser.add_argument("out", type=Path, metavar="OUT", help="new file to write")
     parser.add_argument("--format", choices=SUFFIXES, help="format (that of the suffix: .onnx, .safetensors or .pt2)")
     forms = "of the stored weights; what is computed is float32 (%(default)s)"

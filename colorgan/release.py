@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorgan import cli
-from colorgan.cli import Parser, existing_path, new_file, nonnegative_float, program
+from colorgan.cli import Parser, checkpoint_path, new_file, nonnegative_float, program
 from colorgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Keep only what inference needs of a checkpoint: the averaged generator in half precision and its "
         "experiment, without discriminator, optimizers and paths. The result cannot resume a run.",
     )
-    parser.add_argument("ckpt", type=existing_path, metavar="CKPT", help="a checkpoint of a training run")
+    parser.add_argument("ckpt", type=checkpoint_path, metavar="CKPT", help="a checkpoint of a training run")
     parser.add_argument("out", type=new_file, metavar="OUT", help="new file to write")
     parser.add_argument("--saturation", type=nonnegative_float, default=1.0, help="factor of its chroma (%(default)s)")
     return parser

@@ -7,7 +7,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, existing_path, new_file, pick_device, positive_int, program
+from colorgan.cli import (
+    Parser,
+    add_device_option,
+    checkpoint_path,
+    existing_path,
+    new_file,
+    pick_device,
+    positive_int,
+    program,
+)
 from colorgan.errors import UserError
 
 
@@ -31,7 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--data", type=existing_path, required=True, metavar="DIR", help="folder of 54 or more color photographs"
     )
     make.add_argument(
-        "--ckpt", type=existing_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
+        "--ckpt", type=checkpoint_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
     )
     folders = "folders of results of other programs, with the file names of the photographs"
     make.add_argument("--pred", type=existing_path, nargs="+", action="extend", default=[], metavar="DIR", help=folders)

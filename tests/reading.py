@@ -70,3 +70,11 @@ def summary_of(records):
             for item in record.summary.update:
                 summary[item.key or ".".join(item.nested_key)] = json.loads(item.value_json)
     return summary
+
+
+def artifacts_of(records):
+    """The artifacts: a record for each, with the kind `artifact`."""
+    kinds = [(record.WhichOneof("record_type"), record) for record in records]
+    logged = [record.artifact for kind, record in kinds if kind == "artifact"]
+    requests = [record.request for kind, record in kinds if kind == "request"]
+    return logged + [r.log_artifact.artifact for r in requests if r.WhichOneof("request_type") == "log_artifact"]

@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [  # lowest first; imports run downward, and within a layer where they form no circle
-    {"errors", "seeding", "packaged", "precision", "transfer", "memory", "archives", "allocation", "atomic"},
+    {"errors", "seeding", "packaged", "precision", "transfer", "memory", "archives", "allocation", "atomic", "remote"},
     {"config", "color", "color_bytes", "kernels", "hints", "imaging", "cli", "facts"},
     {"codecs", "losses", "metrics", "nets", "data", "optim"},
     {"discriminators", "colorizer"},

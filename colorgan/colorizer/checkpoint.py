@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from colorgan import archives, config
+from colorgan import archives, config, remote
 from colorgan.allocation import AllocationLimit, TooLarge
 from colorgan.codecs import CODECS
 from colorgan.colorizer.colorizer import Colorizer
@@ -22,7 +22,7 @@ AVERAGE = "ema.module."  # prefix of the averaged model in a state_dict
 MODEL = "model."  # prefix of the trained model; a released checkpoint has no other
 MOST_PX = 4096  # short side at which a checkpoint may ask to predict color
 _SPARE = 1 << 28  # bytes for what is built beside the weights: tables of the codec, values on the way
-TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb", "discriminator")  # not needed for inference
+TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "logger", "wandb", "discriminator")  # not needed for inference
 # Keys of files of this machine, and what stands there in a file to hand on.
 PATHS = {
     "data": {"root": None, "also": [], "cache_dir": None, "shard_dir": None},
@@ -34,10 +34,13 @@ PATHS = {
 def read(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint of colorgan; its tensors are mapped from disk, and keys of 0.1 are renamed to today's.
 
+    Args:
+        path: of the file, or one of the addresses of `remote`.
+
     Raises:
         UserError: no such file, no checkpoint, one that would need code to load, or not one of ours.
     """
-    path = Path(path)
+    path = remote.local(path)
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
@@ -107,7 +110,8 @@ def load(path: str | Path | None = None, device: str | torch.device = "cpu") -> 
     """Load a trained colorizer.
 
     Args:
-        path: a checkpoint; it carries its experiment, so nothing else is needed. Default: the released generator.
+        path: a checkpoint, or an address as `wandb://entity/project/run:best`; it carries its experiment, so nothing
+            else is needed. Default: the released generator.
         device: where it colors, as in "cuda".
 
     Returns:

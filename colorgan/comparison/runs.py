@@ -200,7 +200,7 @@ def _measure_speed(run: Run) -> float:
     ]
     time = f"trainer.max_time=00:00:00:{PROBE_SECONDS:02d}"
     try:
-        output = [f"run_dir={folder}", "wandb.mode=disabled"]
+        output = [f"run_dir={folder}", "logger=none"]
         if not _train(run, [*run.overrides, *short, time, *output], subprocess.DEVNULL):
             raise UserError(f"{run.name}: cannot be trained, see above; correct the experiment, or leave it out")
         return measured_speed(folder)

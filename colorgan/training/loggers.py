@@ -8,18 +8,23 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import wandb
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from colorgan import config
 from colorgan.atomic import write_atomically
+from colorgan.errors import UserError
+from colorgan.remote import CHECKPOINT, artifact_name
 from colorgan.systems.base import System
+from colorgan.training.run_directory import Place
 from colorgan.training.writing import warn_if_full
 
 PICTURES = "pictures"  # the x axis: training pictures of all processes since the beginning of the run
@@ -34,11 +39,14 @@ class PictureWandbLogger(WandbLogger):
 
     Args:
         system: counts the pictures, and knows which values of metrics are best.
+        uploaded: which checkpoints become artifacts: "best" (and the last one, when the run ends), that of each epoch
+            ("all"), or "none".
         options: arguments of `WandbLogger` and `wandb.init`.
     """
 
-    def __init__(self, system: System, **options: Any):
+    def __init__(self, system: System, uploaded: str, **options: Any):
         super().__init__(**options)
+        self.uploaded = uploaded
         del self._wandb_init["anonymous"]  # W&B warns of it, whatever its value
         self.system = system
         self._path = Path(self.save_dir) / "wandb" / PROGRESS
@@ -72,8 +80,77 @@ class PictureWandbLogger(WandbLogger):
             stored = {**self._session, PICTURES: pictures, "keys": sorted(self._keys)}
             write_atomically(self._path, json.dumps(stored) + "\n")
 
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        """With `wandb.log_model=all`, upload the checkpoint of the epoch that has just ended."""
+        if self.uploaded == "all":
+            epoch = self.system.current_epoch
+            best = ["best"] if checkpoint_callback.best_epoch == epoch else []
+            self._upload(Path(self.save_dir) / Place(epoch).file_name, [*best, "last"])
 
-def make_logger(experiment: DictConfig, system: System, run_id: str | None) -> WandbLogger | None:
+    def finalize(self, status: str) -> None:
+        """With `wandb.log_model=best`, upload the best and the last checkpoint of a run that has reached its end."""
+        if self.uploaded != "best" or status != "success":
+            return
+        best, last = (Path(self.save_dir) / f"{name}.ckpt" for name in ("best", "last"))
+        if best.samefile(last):
+            self._upload(last, ["best", "last"])
+        else:
+            self._upload(best, ["best"])
+            self._upload(last, ["last"])
+
+    @rank_zero_only
+    def _upload(self, path: Path, aliases: list[str]) -> None:
+        artifact = wandb.Artifact(artifact_name(self.version), "model", metadata={PICTURES: self.system.pictures})
+        with warn_if_full(path):
+            artifact.add_file(str(path.resolve()), name=CHECKPOINT)  # a copy, for a rolling checkpoint is deleted
+            self.experiment.log_artifact(artifact, aliases=aliases)
+
+    @rank_zero_only
+    def alert(self, title: str, text: str) -> None:
+        """Send a message to whoever follows the run."""
+        self.experiment.alert(title=title, text=text, level=wandb.AlertLevel.WARN)
+
+
+class PictureTensorBoardLogger(TensorBoardLogger):
+    """Lightning's logger of TensorBoard over pictures, in `tensorboard/` of the run directory.
+
+    Args:
+        system: counts the pictures.
+        run_dir: the run directory.
+    """
+
+    def __init__(self, system: System, run_dir: str):
+        super().__init__(run_dir, name="tensorboard", version="", default_hp_metric=False)
+        self.system = system
+        self._has_begun = False
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log numbers at the pictures seen until now; `step` is Lightning's, and not used."""
+        if not self._has_begun:
+            self._begin()
+        super().log_metrics(metrics, self.system.pictures)
+
+    @rank_zero_only
+    def log_image(self, key: str, picture: Tensor) -> None:
+        """Log a picture (3, H, W) in [0, 1] at the pictures seen until now."""
+        if not self._has_begun:
+            self._begin()
+        self.experiment.add_image(key, picture, self.system.pictures)
+
+    def _begin(self) -> None:
+        """Let TensorBoard hide what an earlier session logged from here on: this one goes on from a checkpoint before.
+
+        SummaryWriter has `purge_step` for it, but Lightning makes the writer before it reads the checkpoint.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        start = SessionLog(status=SessionLog.START)
+        self.experiment.file_writer.add_event(Event(step=self.system.pictures, session_log=start))
+        self._has_begun = True
+
+
+def make_logger(experiment: DictConfig, system: System, run_id: str | None) -> Logger | None:
     """Make the logger of a run.
 
     Args:
@@ -82,16 +159,24 @@ def make_logger(experiment: DictConfig, system: System, run_id: str | None) -> W
         run_id: id of the W&B run to continue; None for a new one.
 
     Returns:
-        the logger; None if W&B is disabled.
+        the logger; None if nothing is logged.
+
+    Raises:
+        UserError: TensorBoard is not installed.
     """
+    if experiment.logger == "tensorboard":
+        if not find_spec("tensorboard"):
+            raise UserError("logger=tensorboard: not installed: pip install 'colorgan[tensorboard]'")
+        return PictureTensorBoardLogger(system, experiment.run_dir)
     mode = experiment.wandb.mode
+    if experiment.logger == "none" or mode == "disabled":
+        return None
     if mode == "auto":
         mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
-    if mode == "disabled":
-        return None
     Path(experiment.run_dir).mkdir(parents=True, exist_ok=True)
     return PictureWandbLogger(
         system,
+        experiment.wandb.log_model,
         name=experiment.name,
         project=experiment.wandb.project,
         save_dir=experiment.run_dir,
@@ -100,6 +185,8 @@ def make_logger(experiment: DictConfig, system: System, run_id: str | None) -> W
         offline=mode == "offline",
         mode=mode,
         tags=list(experiment.wandb.tags),
+        group=experiment.wandb.group,
+        job_type=experiment.wandb.job_type,
         config=config.plain(experiment),
         settings=wandb.Settings(silent=mode == "offline"),
     )

@@ -11,7 +11,7 @@ import torch
 import wandb
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, RichProgressBar
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import config
@@ -20,20 +20,16 @@ from colorgan.errors import UserError
 from colorgan.systems.base import System
 from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
-from colorgan.training.callbacks import (
-    MetricsWriter,
-    SampleGrid,
-    SaveWandbRunId,
-    StopOnNaN,
-)
+from colorgan.training.callbacks import Diverged, MetricsWriter, SaveWandbRunId, StopOnNaN
 from colorgan.training.checkpoints import RollingCheckpoints
 from colorgan.training.curves import draw_curves
 from colorgan.training.failures import explained
 from colorgan.training.guard import Collapsed, CollapseGuard, is_guarded
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
-from colorgan.training.loggers import make_logger
+from colorgan.training.loggers import PictureWandbLogger, make_logger
 from colorgan.training.ranks import CompareData, CompareRanks
+from colorgan.training.samples import Samples
 from colorgan.training.writing import SafeCheckpointIO
 
 log = logging.getLogger(__name__)
@@ -62,6 +58,7 @@ def fit(
 
     Raises:
         UserError: the experiment cannot run on this machine, or diverged.
+        Diverged: the validation of a run without a guard gives NaN.
         Collapsed: a guarded run has collapsed; see `rollback.fit_guarded`.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -83,7 +80,7 @@ def fit(
     logger = make_logger(experiment, system, run_id)
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
-        trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
+        trainer.callbacks.insert(0, Samples(run_dir / "samples"))
     trainer.callbacks += callbacks
     system.replaces_rates = override_lr
     _write_experiment(experiment, run_dir)
@@ -97,18 +94,21 @@ def fit(
         with explained(experiment):
             trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     except Collapsed as collapsed:
-        _alert(logger, f"{experiment.name} collapsed in epoch {collapsed.collapse.epoch}: {collapsed}")
+        _alert(logger, "collapsed", f"{experiment.name} collapsed in epoch {collapsed.collapse.epoch}: {collapsed}", 0)
+        raise
+    except Diverged as diverged:
+        _alert(logger, "diverged", f"{experiment.name} diverged: {diverged}", 1)
         raise
     _finish(run_dir, logger)
 
 
-def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | None) -> pl.Trainer:
+def make_trainer(experiment: DictConfig, system: System, logger: Logger | None) -> pl.Trainer:
     """Make Lightning's Trainer for an experiment.
 
     Args:
         experiment: resolved experiment.
         system: what it is going to train.
-        logger: the W&B logger, or None.
+        logger: what it logs to, or None.
 
     Raises:
         UserError: Lightning refuses a setting, or no epoch is validated.
@@ -129,7 +129,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         callbacks.append(CollapseGuard(experiment.guard, checkpoints, system.monitor, system.monitor_mode))
     else:
         callbacks.append(StopOnNaN())
-    if logger:
+    if isinstance(logger, WandbLogger):
         callbacks.append(SaveWandbRunId(logger))
     if settings.compare_ranks:
         callbacks.append(CompareRanks(settings.compare_ranks))
@@ -187,15 +187,15 @@ def _write_experiment(experiment: DictConfig, run_dir: Path) -> None:
 
 
 @rank_zero_only
-def _alert(logger: WandbLogger | None, text: str) -> None:
-    """Send a message to whoever follows the run, and end its part of the W&B run."""
-    if logger:
-        logger.experiment.alert(title="collapsed", text=text, level=wandb.AlertLevel.WARN)
-        wandb.finish()
+def _alert(logger: Logger | None, title: str, text: str, exit_code: int) -> None:
+    """Send a message to whoever follows the run in W&B, and end its part of the W&B run."""
+    if isinstance(logger, PictureWandbLogger):
+        logger.alert(title, text)
+        wandb.finish(exit_code)
 
 
 @rank_zero_only
-def _finish(run_dir: Path, logger: WandbLogger | None) -> None:
+def _finish(run_dir: Path, logger: Logger | None) -> None:
     draw_curves(read_rows(run_dir / "metrics.csv"), run_dir / "curves.png")
-    if logger:
+    if isinstance(logger, WandbLogger):
         wandb.finish()
