@@ -43,6 +43,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=positive_int, default=1, help="number of runs of each experiment (%(default)s)")
     parser.add_argument("--size", type=positive_int, help="side of the evaluated squares in px (the largest data.size)")
+    wandb = "log the runs to this project of W&B, grouped by experiment, and the table and the gallery, too"
+    parser.add_argument("--wandb", metavar="PROJECT", help=wandb)
     add_network_options(parser)
     add_device_option(parser)
     args = parser.parse_intermixed_args(argv)
@@ -58,7 +60,7 @@ def _run(args: argparse.Namespace) -> int:
     from colorgan.systems.building import load_classifier
 
     budget = parse_budget(args.budget)
-    runs = make_runs(args.items, args.seeds, args.out)
+    runs = make_runs(args.items, args.seeds, args.out, args.wandb)
     # Check the options of the evaluation before training, which may take hours.
     device = pick_device(args.device)
     classifier = load_classifier(args.classifier, device) if args.classifier else None
@@ -111,6 +113,7 @@ def _evaluate(trained: list[Run], args: argparse.Namespace, classifier: Classifi
 
 def _write(evaluation: Evaluation, trained: list[Run], plans: dict[str, Plan], args: argparse.Namespace) -> None:
     """Write the results as JSON, CSV, Markdown and HTML, and plot the curves of all runs."""
+    from colorgan.evaluation.evaluation import log_to_wandb
     from colorgan.evaluation.page import write_page
     from colorgan.evaluation.results import as_markdown, as_text, write_csv, write_json
     from colorgan.training.curves import draw_comparison
@@ -125,6 +128,8 @@ def _write(evaluation: Evaluation, trained: list[Run], plans: dict[str, Plan], a
     write_page(out / "index.html", results, evaluation.names, evaluation.scores.per_picture(), evaluation.gallery)
     rows = {run.name: read_rows(run.run_dir / "metrics.csv") for run in trained}
     draw_comparison(rows, per_epoch, out / "curves.png")
+    if args.wandb:
+        log_to_wandb(evaluation, args.wandb)
     for note in results["notes"]:
         print(note, file=sys.stderr)
     print(as_text(results))

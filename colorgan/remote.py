@@ -1,13 +1,14 @@
-"""Checkpoints that lie elsewhere, by an address in place of a path: `hf://owner/name`."""
+"""Checkpoints that lie elsewhere, by an address in place of a path: `hf://owner/name`, `wandb://entity/project/run`."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-from colorgan import hub
+from colorgan import artifacts, hub
 from colorgan.errors import UserError
 
-SCHEMES: dict[str, Callable[[str], Path]] = {"hf": hub.fetch}  # each gets the whole address and returns a local file
+# Each gets the whole address and returns a local file.
+SCHEMES: dict[str, Callable[[str], Path]] = {"hf": hub.fetch, "wandb": artifacts.fetch}
 
 
 def address(path: str | Path) -> str | None:

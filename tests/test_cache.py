@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 from colorgan.data import cache
-from colorgan.data.cache import DiskCache, MemoryCache, make_cache, user_cache
+from colorgan.data.cache import DiskCache, MemoryCache, make_cache
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.folder import ImageFolder
 from colorgan.data.photos import SkimagePhotos
 from colorgan.errors import UserError
+from colorgan.packaged import user_cache
 
 SIZE = 16
 

@@ -85,6 +85,19 @@ def test_no_experiment_is_called_as_a_row_of_every_table(tmp_path, name):
         make_runs([str(file)], 1, tmp_path)
 
 
+def test_runs_are_grouped_by_experiment_with_the_seed_as_type_of_job(tmp_path):
+    made = make_runs([GAN, UNET, *SMALL, "gan:seed=3"], 2, tmp_path, project="mine")
+    found = [(run.experiment.wandb.group, run.experiment.wandb.job_type) for run in made]
+    assert found == [("gan", "seed-3"), ("gan", "seed-4"), ("unet-regression", "seed-0"), ("unet-regression", "seed-1")]
+    assert {run.experiment.wandb.project for run in made} == {"mine"}
+
+
+def test_where_a_run_is_logged_is_no_other_run(gan, trainings):
+    plan = plan_run(gan(), parse_budget("40"))
+    hold_a_run(gan())
+    assert plan_run(gan("wandb.project=other", "logger=none"), parse_budget("40")) == plan
+
+
 def test_pictures_are_planned_without_a_probe(gan, trainings):
     assert plan_run(gan(), parse_budget("120")) == Plan(None, 10, 3)
     assert not trainings.calls

@@ -17,6 +17,7 @@ LAYERS = [  # lowest first; imports run downward, and within a layer where they 
         "allocation",
         "atomic",
         "hub",
+        "artifacts",
         "remote",
     },
     {"config", "color", "color_bytes", "kernels", "hints", "imaging", "cli", "facts"},

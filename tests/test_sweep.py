@@ -14,7 +14,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from colorgan import config
 from colorgan.systems import TABLES
 from colorgan.systems.building import build
-from colorgan.training import trainer
+from colorgan.training import loggers
 
 SWEEP = yaml.safe_load(Path("experiments/sweep.yaml").read_text(encoding="utf-8"))
 BASE = "experiments/gan-folder.yaml"
@@ -107,10 +107,13 @@ def test_ranges_run_upward():
 def test_a_run_takes_the_id_that_an_agent_sets_unless_it_goes_on(monkeypatch, tmp_path, stored, expected):
     monkeypatch.setenv(wandb.env.RUN_ID, "from-agent")
     experiment = config.load(BASE, [f"run_dir={tmp_path}", "wandb.mode=offline"], TABLES)
-    assert trainer.make_logger(experiment, stored).version == expected
+    assert loggers.make_logger(experiment, build(experiment, fresh=True), stored).version == expected
 
 
 def test_without_an_agent_each_run_has_a_new_id(monkeypatch, tmp_path):
     monkeypatch.delenv(wandb.env.RUN_ID, raising=False)
     experiment = config.load(BASE, [f"run_dir={tmp_path}", "wandb.mode=offline"], TABLES)
-    assert trainer.make_logger(experiment, None).version != trainer.make_logger(experiment, None).version
+    assert (
+        loggers.make_logger(experiment, build(experiment, fresh=True), None).version
+        != loggers.make_logger(experiment, build(experiment, fresh=True), None).version
+    )

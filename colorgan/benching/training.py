@@ -19,7 +19,7 @@ from colorgan.training.hardware import is_fast_in_bfloat16, resolve_hardware
 from colorgan.training.signals import Stopped
 from colorgan.training.trainer import fit
 
-DEFAULTS = ("wandb.mode=disabled", "checkpoint.keep=1", "checkpoint.every_minutes=0")
+DEFAULTS = ("logger=none", "checkpoint.keep=1", "checkpoint.every_minutes=0")
 FIXED = {  # one epoch of as many batches as are measured, and the shortest validation that a run can have
     "run_dir": None,
     "trainer.max_epochs": "1",

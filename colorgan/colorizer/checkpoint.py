@@ -43,8 +43,8 @@ def load(path: str | Path | None = None, device: str | torch.device = "cpu") -> 
     """Load a trained colorizer.
 
     Args:
-        path: a checkpoint, or the address of one as in "hf://owner/name@revision"; it carries its experiment, so
-            nothing else is needed. Default: the released generator.
+        path: a checkpoint, or the address of one as in "hf://owner/name@revision" or "wandb://entity/project/run:best";
+            it carries its experiment, so nothing else is needed. Default: the released generator.
         device: where it colors, as in "cuda".
 
     Returns:

@@ -22,7 +22,7 @@ AVERAGE = "ema.module."  # prefix of the averaged model in a state_dict
 MODEL = "model."  # prefix of the trained model; a released checkpoint has no other
 MOST_PX = 4096  # short side at which a checkpoint may ask to predict color
 _SPARE = 1 << 28  # bytes for what is built beside the weights: tables of the codec, values on the way
-TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "wandb", "discriminator")  # not needed for inference
+TRAINING_KEYS = ("run_dir", "trainer", "checkpoint", "logger", "wandb", "discriminator")  # not needed for inference
 # Keys of files of this machine, and what stands there in a file to hand on.
 PATHS = {
     "data": {"root": None, "also": [], "cache_dir": None, "shard_dir": None},

@@ -26,6 +26,7 @@ from colorgan.training.hardware import resolve_hardware
 PROBE_SECONDS = 30  # training time of a probe, a run that only measures the speed
 PROBE_BATCHES = 5  # per epoch of a probe
 SPEED_TOLERANCE = 1.25  # ratio of the actual to the measured speed above which there is a warning
+WITHOUT_EFFECT = ("run_dir", "logger", "wandb.")  # beginnings of keys that change nothing of a training
 # Keys that the comparison sets itself.
 RESERVED_KEYS = ("name", "run_dir", "trainer.max_epochs", "trainer.max_time", "trainer.limit_train_batches")
 
@@ -60,7 +61,7 @@ class Run:
         return latest is not None and run_directory.epochs_done(checkpoint.read(latest)) >= plan.epochs
 
 
-def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
+def make_runs(items: list[str], seeds: int, out: Path, project: str | None = None) -> list[Run]:
     """Create the runs of a command line.
 
     Args:
@@ -68,6 +69,8 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
             `NAME:key=value` to set it in one experiment.
         seeds: number of runs per experiment: with the experiment's seed, and with those that follow it.
         out: folder for the run directories.
+        project: of W&B, for all runs; None for those of the experiments. There the runs of an experiment are a group,
+            and the seed is the type of job.
 
     Raises:
         UserError: a key is unknown or set by the comparison; two experiments have the same name, or none has the NAME
@@ -96,7 +99,9 @@ def make_runs(items: list[str], seeds: int, out: Path) -> list[Run]:
         for seed in range(first, first + seeds):
             title = f"{name} seed {seed}" if seeds > 1 else name
             run_dir = out / title.replace(" ", "-")
-            overrides = (*own, f"seed={seed}", f"run_dir={run_dir}")
+            logged = [f"wandb.group={name}", f"wandb.job_type=seed-{seed}"]
+            logged += [f"wandb.project={project}"] if project else []
+            overrides = (*logged, *own, f"seed={seed}", f"run_dir={run_dir}")
             runs.append(Run(title, file, overrides, run_dir, config.load(file, overrides, TABLES)))
             if runs[-1].experiment.system.name == "classifier":
                 raise UserError(f"{file}: a scene classifier colors nothing; it cannot be compared")
@@ -140,7 +145,7 @@ def plan_run(run: Run, budget: Budget, other_seed: Plan | None = None) -> Plan:
     """
     path = run.run_dir / "plan.json"
     settings = {"budget": budget.text, **_flatten(config.plain(run.experiment))}
-    del settings["run_dir"]
+    settings = {key: value for key, value in settings.items() if not key.startswith(WITHOUT_EFFECT)}
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     changed = [key for key in settings if stored.get(key, settings[key]) != settings[key]]
     if stored and not changed:
@@ -200,7 +205,7 @@ def _measure_speed(run: Run) -> float:
     ]
     time = f"trainer.max_time=00:00:00:{PROBE_SECONDS:02d}"
     try:
-        output = [f"run_dir={folder}", "wandb.mode=disabled"]
+        output = [f"run_dir={folder}", "logger=none"]
         if not _train(run, [*run.overrides, *short, time, *output], subprocess.DEVNULL):
             raise UserError(f"{run.name}: cannot be trained, see above; correct the experiment, or leave it out")
         return measured_speed(folder)

@@ -97,6 +97,9 @@ class Wandb:
     project: str = "colorgan"
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     tags: list[str] = field(default_factory=list)
+    group: str | None = None  # of runs; `compare` gives the runs of an experiment one
+    job_type: str | None = None  # within the group; `compare` names the seed
+    log_model: Literal["best", "all", "none"] = "none"  # checkpoints to upload: best and last, or that of each epoch
 
 
 @dataclass
@@ -118,4 +121,5 @@ class Experiment:
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     guard: Guard = field(default_factory=Guard)
+    logger: Literal["wandb", "tensorboard", "none"] = "wandb"  # tensorboard: the extra colorgan[tensorboard]
     wandb: Wandb = field(default_factory=Wandb)

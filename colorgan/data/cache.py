@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorgan.data.source import FileSource, ImageSource
 from colorgan.errors import UserError
+from colorgan.packaged import user_cache
 
 SHARED_MEMORY = "/dev/shm"  # the file system of shared memory on Linux
 CACHES = ("none", "ram", "disk")
@@ -135,11 +136,6 @@ class DiskCache:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._map()
-
-
-def user_cache() -> Path:
-    """Return the folder of the user's cached pictures."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorgan"
 
 
 def fingerprint(source: FileSource) -> str:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from colorgan.data.cache import user_cache
 from colorgan.data.dataset import ImageDataset
 from colorgan.data.loading import ResumableSampler
 from colorgan.data.shards import FORMAT, SUMMARY, Shard
@@ -22,6 +21,7 @@ from colorgan.data.source import require_root
 from colorgan.data.storage import Prefetcher, Storage, UnreachableError
 from colorgan.errors import UserError
 from colorgan.imaging import images
+from colorgan.packaged import user_cache
 from colorgan.seeding import seed_of
 
 WINDOW = 8  # shards whose pictures are mixed

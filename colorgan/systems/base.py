@@ -38,6 +38,7 @@ class System(pl.LightningModule):
     Attributes:
         monitor_modes: metrics that `checkpoint.monitor` may name, and whether the smallest or the largest is best.
         default_monitor: the metric of `checkpoint.monitor=null`.
+        pictures: number of training pictures that all processes have seen since the beginning of the run.
     """
 
     monitor_modes: ClassVar[dict[str, Literal["min", "max"]]]
@@ -57,6 +58,7 @@ class System(pl.LightningModule):
         self._stepped: set[str] = set()  # networks that this batch has trained
         self._replicas: dict[str, nn.Module] = {}  # networks by name, wrapped in DistributedDataParallel
         self._means = TrainingMeans()
+        self.pictures = 0
         self._resumed_states: list[dict[str, Any]] = []  # of each process, from the middle of an epoch
         self.bad_steps: BadSteps | None = None  # of a guarded run, which leaves them out
 
@@ -223,6 +225,7 @@ class System(pl.LightningModule):
         if self.bad_steps:
             self.bad_steps.start_batch()
         self.train_batch(batch)
+        self.pictures += len(batch["rgb"]) * self.trainer.world_size
         means = self._means.end_batch(self.bad_steps.end_batch() if self.bad_steps else None)
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
             self.log_dict({f"{key}_step": value for key, value in means.items()}, on_step=True)
@@ -249,6 +252,7 @@ class System(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = config.plain(self.experiment)
+        checkpoint["pictures"] = self.pictures
         epochs = self.trainer.fit_loop.epoch_progress.current
         if epochs.started > epochs.processed:  # in the middle of an epoch
             ranks = local_state.gather(batch_statistics(self), self._means.sums, self.trainer.world_size)
@@ -260,6 +264,7 @@ class System(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the means of a half-done epoch, and drop the state of schedules or optimizers of another kind."""
         checkpoints.upgrade(checkpoint)
+        self.pictures = checkpoint["pictures"] if "pictures" in checkpoint else self._pictures_of(checkpoint)
         if so_far := checkpoint.get("epoch_so_far"):
             self._resumed_states = so_far["ranks"]
             self._means.start_epoch(
@@ -274,6 +279,11 @@ class System(pl.LightningModule):
                 for key in PER_GROUP & state.keys():
                     del state[key]
             self.replaces_rates = True
+
+    def _pictures_of(self, checkpoint: dict[str, Any]) -> int:
+        """Return the pictures of a checkpoint that does not count them, as if it had as many processes as this run."""
+        batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"]
+        return batches * checkpoint["experiment"]["data"]["batch_size"] * self.trainer.world_size
 
     def _optimizers(self) -> list[Optimizer]:
         """Return Lightning's wrapped optimizers, one for each of `networks`."""

@@ -34,7 +34,7 @@ FIXED = (
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
 )
-FIXED += ("trainer.check_val_every_n_epoch=1", "trainer.num_nodes=1", "trainer.strategy=auto", "wandb.mode=disabled")
+FIXED += ("trainer.check_val_every_n_epoch=1", "trainer.num_nodes=1", "trainer.strategy=auto", "logger=none")
 
 
 @contextmanager

@@ -1,24 +1,20 @@
-"""Lightning callbacks: metrics.csv, sample images, the W&B run id, and a stop at NaN."""
+"""Lightning callbacks: metrics.csv, the W&B run id, and a stop at NaN."""
 
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
-from torchvision.utils import make_grid, save_image
 
-from colorgan.color import join, split
-from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
 from colorgan.training.history import add_rows
 from colorgan.training.writing import warn_if_full
 
-NUM_SAMPLES = 8  # validation images in the grid of each epoch
+
+class Diverged(UserError):
+    """A run has diverged."""
 
 
 class StopOnNaN(Callback):
@@ -27,13 +23,13 @@ class StopOnNaN(Callback):
     Lightning's EarlyStopping stops it too, but with exit code 0, and only after the checkpoints are saved.
 
     Raises:
-        UserError: a `val/*` metric is NaN.
+        Diverged: a `val/*` metric is NaN.
     """
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         found = [key for key, value in trainer.callback_metrics.items() if key.startswith("val/") and value.isnan()]
         if found:
-            raise UserError(
+            raise Diverged(
                 f"epoch {trainer.current_epoch}: {found[0]} is nan, the run has diverged. Its checkpoints are from "
                 "before this epoch: lower optim.lr, and go back to one with --from CKPT or start a new run"
             )
@@ -73,7 +69,12 @@ class MetricsWriter(Callback):
         report = trainer.datamodule.report()
         if not trainer.is_global_zero:
             return
-        row = {"epoch": trainer.current_epoch, **means, "train/images_per_second": speed}
+        row = {
+            "epoch": trainer.current_epoch,
+            "pictures": pl_module.pictures,
+            **means,
+            "train/images_per_second": speed,
+        }
         if pl_module.is_validated_epoch():
             row |= {
                 key: float(value)
@@ -88,45 +89,6 @@ class MetricsWriter(Callback):
         print(f"epoch {trainer.current_epoch}: {', '.join([*shown, f'{speed:.1f} images/s'])}", flush=True)
         if report:
             print(report, flush=True)
-
-
-class SampleGrid(Callback):
-    """Saves and logs the same validation images after every epoch, each as gray | predicted | true.
-
-    Args:
-        folder: folder for the PNG files, one per epoch. They are logged to W&B, too, if the run has its logger.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    @rank_zero_only
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        rgb = trainer.datamodule.sample_val_batch(NUM_SAMPLES)["rgb"].to(pl_module.device)
-        path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
-        with warn_if_full(path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_image(make_sample_grid(pl_module.average, rgb), path)
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image("val/samples", [str(path)])
-
-
-def make_sample_grid(colorizer: Colorizer, rgb: Tensor) -> Tensor:
-    """Make a grid of images, each as gray | predicted | true, two of them per row.
-
-    Args:
-        colorizer: maps L (B, 1, H, W) to ab (B, 2, H, W).
-        rgb: true images (B, 3, H, W) in [0, 1].
-
-    Returns:
-        image (3, H', W') in [0, 1].
-    """
-    L, ab = split(rgb)
-    with torch.no_grad():
-        predicted = join(L, colorizer(L))
-    columns = torch.stack([join(L, torch.zeros_like(ab)), predicted, rgb], dim=1)  # (B, 3 columns, 3, H, W)
-    return make_grid(columns.flatten(0, 1), nrow=6)
 
 
 class SaveWandbRunId(Callback):

@@ -98,8 +98,11 @@ class RollingCheckpoints(Checkpoint):
         place = Place(trainer.current_epoch)
         if not self._save(trainer, place):
             self.best, self.best_epoch = previous
-        elif is_best and trainer.is_global_zero:
-            self._name_best(self.run_dir / place.file_name)
+        else:
+            if is_best and trainer.is_global_zero:
+                self._name_best(self.run_dir / place.file_name)
+            for logger in trainer.loggers:
+                logger.after_save_checkpoint(self)
         if number := self._agree_on_signal(trainer, 0):
             raise Stopped(number)
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from colorgan import config
+from colorgan import config, remote
 from colorgan.colorizer import checkpoint
 from colorgan.errors import UserError
 from colorgan.systems import TABLES
@@ -68,9 +68,9 @@ def plan(experiment: str, overrides: list[str], resume: bool, back_to: str | Non
     """
     written = config.load(experiment, overrides, TABLES)
     run_dir = Path(written.run_dir)
-    start = Path(back_to) if back_to else (run_directory.latest_checkpoint(run_dir) if resume else None)
+    start = remote.fetch(back_to) if back_to else (run_directory.latest_checkpoint(run_dir) if resume else None)
     content = checkpoint.read(start) if start else {}
-    source = Path(init) if init and not start else None
+    source = remote.fetch(init) if init and not start else None
     if source:
         checkpoint.read(source)  # only to report an unreadable file before training starts
     resolved = _resume_experiment(written, content, overrides, start) if content else written

@@ -1,9 +1,7 @@
 """Train a resolved experiment: Lightning's Trainer, its callbacks and its logger."""
 
 import logging
-import os
 import sys
-import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ import torch
 import wandb
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, RichProgressBar
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from colorgan import config
@@ -22,19 +20,16 @@ from colorgan.errors import UserError
 from colorgan.systems.base import System
 from colorgan.systems.building import build, load_net_weights, with_num_classes
 from colorgan.systems.colorization import Colorization
-from colorgan.training.callbacks import (
-    MetricsWriter,
-    SampleGrid,
-    SaveWandbRunId,
-    StopOnNaN,
-)
+from colorgan.training.callbacks import Diverged, MetricsWriter, SaveWandbRunId, StopOnNaN
 from colorgan.training.checkpoints import RollingCheckpoints
 from colorgan.training.curves import draw_curves
 from colorgan.training.failures import explained
 from colorgan.training.guard import Collapsed, CollapseGuard, is_guarded
 from colorgan.training.hardware import resolve_hardware
 from colorgan.training.history import read_rows
+from colorgan.training.loggers import PictureWandbLogger, make_logger
 from colorgan.training.ranks import CompareData, CompareRanks
+from colorgan.training.samples import Samples
 from colorgan.training.writing import SafeCheckpointIO
 
 log = logging.getLogger(__name__)
@@ -63,6 +58,7 @@ def fit(
 
     Raises:
         UserError: the experiment cannot run on this machine, or diverged.
+        Diverged: the validation of a run without a guard gives NaN.
         Collapsed: a guarded run has collapsed; see `rollback.fit_guarded`.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -81,10 +77,10 @@ def fit(
     system = build(experiment, fresh=checkpoint is None)
     if resolve_hardware(experiment.trainer).accelerator == "cuda":
         system.to(memory_format=torch.channels_last)  # that of tensor cores; on a CPU, nets choose what is faster
-    logger = make_logger(experiment, run_id)
+    logger = make_logger(experiment, system, run_id)
     trainer = make_trainer(experiment, system, logger)
     if isinstance(system, Colorization):
-        trainer.callbacks.insert(0, SampleGrid(run_dir / "samples"))
+        trainer.callbacks.insert(0, Samples(run_dir / "samples"))
     trainer.callbacks += callbacks
     system.replaces_rates = override_lr
     _write_experiment(experiment, run_dir)
@@ -98,18 +94,21 @@ def fit(
         with explained(experiment):
             trainer.fit(system, data, ckpt_path=checkpoint, weights_only=True)
     except Collapsed as collapsed:
-        _alert(logger, f"{experiment.name} collapsed in epoch {collapsed.collapse.epoch}: {collapsed}")
+        _alert(logger, "collapsed", f"{experiment.name} collapsed in epoch {collapsed.collapse.epoch}: {collapsed}", 0)
+        raise
+    except Diverged as diverged:
+        _alert(logger, "diverged", f"{experiment.name} diverged: {diverged}", 1)
         raise
     _finish(run_dir, logger)
 
 
-def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | None) -> pl.Trainer:
+def make_trainer(experiment: DictConfig, system: System, logger: Logger | None) -> pl.Trainer:
     """Make Lightning's Trainer for an experiment.
 
     Args:
         experiment: resolved experiment.
         system: what it is going to train.
-        logger: the W&B logger, or None.
+        logger: what it logs to, or None.
 
     Raises:
         UserError: Lightning refuses a setting, or no epoch is validated.
@@ -130,7 +129,7 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         callbacks.append(CollapseGuard(experiment.guard, checkpoints, system.monitor, system.monitor_mode))
     else:
         callbacks.append(StopOnNaN())
-    if logger:
+    if isinstance(logger, WandbLogger):
         callbacks.append(SaveWandbRunId(logger))
     if settings.compare_ranks:
         callbacks.append(CompareRanks(settings.compare_ranks))
@@ -167,36 +166,6 @@ def make_trainer(experiment: DictConfig, system: System, logger: WandbLogger | N
         raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
 
 
-def make_logger(experiment: DictConfig, run_id: str | None) -> WandbLogger | None:
-    """Make the W&B logger.
-
-    Args:
-        experiment: resolved experiment. With `wandb.mode=auto` the run is online if an API key is known, else offline.
-        run_id: id of the W&B run to continue; None for a new one.
-
-    Returns:
-        the logger; None if W&B is disabled.
-    """
-    mode = experiment.wandb.mode
-    if mode == "auto":
-        mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
-    if mode == "disabled":
-        return None
-    Path(experiment.run_dir).mkdir(parents=True, exist_ok=True)
-    return WandbLogger(
-        name=experiment.name,
-        project=experiment.wandb.project,
-        save_dir=experiment.run_dir,
-        id=run_id or os.environ.get(wandb.env.RUN_ID) or uuid.uuid4().hex[:8],  # set by the agent of a sweep
-        resume="allow",
-        offline=mode == "offline",
-        mode=mode,
-        tags=list(experiment.wandb.tags),
-        config=config.plain(experiment),
-        settings=wandb.Settings(silent=mode == "offline"),
-    )
-
-
 def _compile(system: System, backend: str) -> None:
     """Compile the networks in place, which keeps the names of their weights.
 
@@ -218,15 +187,15 @@ def _write_experiment(experiment: DictConfig, run_dir: Path) -> None:
 
 
 @rank_zero_only
-def _alert(logger: WandbLogger | None, text: str) -> None:
-    """Send a message to whoever follows the run, and end its part of the W&B run."""
-    if logger:
-        logger.experiment.alert(title="collapsed", text=text, level=wandb.AlertLevel.WARN)
-        wandb.finish()
+def _alert(logger: Logger | None, title: str, text: str, exit_code: int) -> None:
+    """Send a message to whoever follows the run in W&B, and end its part of the W&B run."""
+    if isinstance(logger, PictureWandbLogger):
+        logger.alert(title, text)
+        wandb.finish(exit_code)
 
 
 @rank_zero_only
-def _finish(run_dir: Path, logger: WandbLogger | None) -> None:
+def _finish(run_dir: Path, logger: Logger | None) -> None:
     draw_curves(read_rows(run_dir / "metrics.csv"), run_dir / "curves.png")
-    if logger:
+    if isinstance(logger, WandbLogger):
         wandb.finish()
