@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -38,7 +39,7 @@ def train(run_dir: Path, settings: list[str], processes: int) -> subprocess.Pope
     command += ["colorgan.train", "experiments/gan.yaml", "--resume", *SETTINGS, *settings, f"run_dir={run_dir}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (run_dir.parent / f"{run_dir.name}.log").open("a") as output:
-        return subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
 
 def kill(process: subprocess.Popen, run_dir: Path, delay: float, while_writing: bool) -> bool:
@@ -58,9 +59,22 @@ def kill(process: subprocess.Popen, run_dir: Path, delay: float, while_writing: 
         pass
     if process.poll() is not None:
         return False
-    os.killpg(process.pid, signal.SIGKILL)
+    while found := processes_of(run_dir):
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     process.wait()
     return True
+
+
+def processes_of(run_dir: Path) -> list[int]:
+    """Return the processes of a training by their arguments: torchrun gives each a session of its own."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if f"run_dir={run_dir}" in file.read_text(errors="replace").split("\0"):
+                found.append(int(file.parent.name))
+    return found
 
 
 def compare(one: Path, other: Path) -> list[str]:
