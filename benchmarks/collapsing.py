@@ -38,6 +38,7 @@ WEAK = "system.color_weight=1"  # in place of 100, which keeps most generators f
 PROVOCATIONS = {  # what a healthy run is resumed with
     "rates x100": ["optim.lr=0.02", WEAK],
     "rates x1000": ["optim.lr=0.2"],
+    "rates x1000 weak": ["optim.lr=0.2", WEAK],
     "discriminator x20": ["system.discriminator_lr=20", "system.color_weight=0"],
     "eight pictures": [],  # another run, from its beginning
     "poison": [],
