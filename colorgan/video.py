@@ -3,14 +3,20 @@
 import argparse
 import hashlib
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int, program
-from colorgan.errors import UserError
+from colorgan.cli import (
+    Parser,
+    add_device_option,
+    existing_path,
+    nonnegative_float,
+    pick_device,
+    positive_int,
+    program,
+    require_video_extra,
+)
 
-EXTRA = {"av": "av", "cv2": "opencv-python-headless"}  # modules of the extra `video` of pyproject.toml, and packages
 CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")  # as in frames/codecs.py, which is heavy to import
 
 
@@ -39,8 +45,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if missing := [package for module, package in EXTRA.items() if not find_spec(module)]:
-        raise UserError(f"colorgan video needs {', '.join(missing)}: pip install 'colorgan[video]'")
+    require_video_extra()
     out = cli.new_file(str(args.out))
     from rich.console import Console
     from rich.progress import Progress
