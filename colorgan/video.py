@@ -3,6 +3,8 @@
 import argparse
 import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from colorgan import cli
@@ -16,6 +18,7 @@ from colorgan.cli import (
     program,
     require_video_extra,
 )
+from colorgan.errors import UserError
 
 CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")  # as in frames/codecs.py, which is heavy to import
 
@@ -62,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
         "source": [args.source.name, args.source.stat().st_size, args.source.stat().st_mtime_ns],
         "ckpt": hashlib.sha256(Path(args.ckpt or released()).read_bytes()).hexdigest(),
     }
-    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress, _writing(out):
         task = progress.add_task("coloring", total=None)
         result = color_video(
             model,
@@ -79,6 +82,17 @@ def _run(args: argparse.Namespace) -> int:
     cuts = f", cuts: {result.cuts}" if result.cuts else ""
     print(f"{out}: {result.frames} frames colored{went_on}{cuts}")
     return 1 if result.broken else 0
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Turn an error of FFmpeg into one line."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); the same command goes on from there") from None
 
 
 if __name__ == "__main__":
