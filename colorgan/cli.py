@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -163,6 +164,13 @@ def new_file(text: str) -> Path:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     return path
+
+
+def require_video_extra() -> None:
+    """Raise UserError unless the packages that read and write videos are installed."""
+    packages = {"av": "av", "cv2": "opencv-python-headless"}  # by the names of their modules
+    if missing := [package for module, package in packages.items() if not find_spec(module)]:
+        raise UserError(f"videos need {', '.join(missing)}: pip install 'colorgan[video]'")
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:

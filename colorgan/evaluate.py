@@ -19,6 +19,7 @@ from colorgan.cli import (
     pick_device,
     positive_int,
     program,
+    require_video_extra,
 )
 from colorgan.errors import UserError
 from colorgan.evaluation.protocols import OWN, PROTOCOLS, calibration
@@ -36,7 +37,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog=program("evaluate"), description="Evaluate colorizers on a folder of photographs.")
-    parser.add_argument("--data", type=existing_path, required=True, metavar="DIR", help="folder of color photographs")
+    parser.add_argument("--data", type=existing_path, metavar="DIR", help="folder of color photographs")
+    clip = "in place of --data: a color video; measures the flicker of color, alone and carried along, with one --ckpt"
+    parser.add_argument("--video", type=existing_path, metavar="FILE", help=clip)
     parser.add_argument(
         "--ckpt", type=checkpoint_path, nargs="+", action="extend", default=[], help="checkpoints to evaluate"
     )
@@ -57,6 +60,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_network_options(parser)
     add_device_option(parser)
     args = parser.parse_args(argv)
+    if args.video:
+        _check_video(parser, args)
+        return args
+    if not args.data:
+        parser.error("the following arguments are required: --data")
     protocol = PROTOCOLS.get(args.protocol, OWN)
     if protocol is OWN and not args.ckpt and not args.pred:
         parser.error("nothing to evaluate: give --ckpt CKPT or --pred DIR")
@@ -73,6 +81,40 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     if len(files) > len(set(files)):
         parser.error(f"{files[-1]}: --json, --csv and --html need different files")
     return args
+
+
+def _check_video(parser: Parser, args: argparse.Namespace) -> None:
+    """Refuse what a video is not measured by."""
+    options = ("data", "pred", "protocol", "hints", "csv", "html", "wandb", "classifier", "skip")
+    if given := [f"--{name}" for name in options if getattr(args, name)]:
+        parser.error(f"--video: measured with --ckpt, --size and --json alone; leave out {', '.join(given)}")
+    if len(args.ckpt) != 1:
+        parser.error("--video: needs one --ckpt CKPT")
+    require_video_extra()
+
+
+def _run_video(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from colorgan.colorizer.checkpoint import load
+    from colorgan.evaluation.results import write_json
+    from colorgan.frames.measuring import as_text, measure
+
+    model = load(args.ckpt[0], device=pick_device(args.device))
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("evaluating", total=None)
+        results = measure(
+            model, args.video, args.size, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    print(f"{results['frames']} frames of {args.video} at {results['width']}x{results['height']} px, in Lab units")
+    print(as_text(results))
+    if args.json:
+        with _writing():
+            write_json(results, args.json)
+        print(f"written: {args.json}")
+    return 0
 
 
 def _run_hints(args: argparse.Namespace) -> int:
@@ -118,6 +160,8 @@ def _run(args: argparse.Namespace) -> int:
     from colorgan.metrics.variants import select
     from colorgan.systems.building import load_classifier
 
+    if args.video:
+        return _run_video(args)
     if args.hints:
         return _run_hints(args)
     protocol = PROTOCOLS.get(args.protocol, OWN)

@@ -3,14 +3,23 @@
 import argparse
 import hashlib
 import sys
-from importlib.util import find_spec
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from colorgan import cli
-from colorgan.cli import Parser, add_device_option, existing_path, nonnegative_float, pick_device, positive_int, program
+from colorgan.cli import (
+    Parser,
+    add_device_option,
+    existing_path,
+    nonnegative_float,
+    pick_device,
+    positive_int,
+    program,
+    require_video_extra,
+)
 from colorgan.errors import UserError
 
-EXTRA = {"av": "av", "cv2": "opencv-python-headless"}  # modules of the extra `video` of pyproject.toml, and packages
 CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")  # as in frames/codecs.py, which is heavy to import
 
 
@@ -39,8 +48,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if missing := [package for module, package in EXTRA.items() if not find_spec(module)]:
-        raise UserError(f"colorgan video needs {', '.join(missing)}: pip install 'colorgan[video]'")
+    require_video_extra()
     out = cli.new_file(str(args.out))
     from rich.console import Console
     from rich.progress import Progress
@@ -57,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
         "source": [args.source.name, args.source.stat().st_size, args.source.stat().st_mtime_ns],
         "ckpt": hashlib.sha256(Path(args.ckpt or released()).read_bytes()).hexdigest(),
     }
-    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress, _writing(out):
         task = progress.add_task("coloring", total=None)
         result = color_video(
             model,
@@ -74,6 +82,17 @@ def _run(args: argparse.Namespace) -> int:
     cuts = f", cuts: {result.cuts}" if result.cuts else ""
     print(f"{out}: {result.frames} frames colored{went_on}{cuts}")
     return 1 if result.broken else 0
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Turn an error of FFmpeg into one line."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); the same command goes on from there") from None
 
 
 if __name__ == "__main__":

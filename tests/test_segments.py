@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import pytest
 
 from colorgan.frames import coloring, segments
@@ -101,3 +102,27 @@ def test_a_half_written_segment_does_not_count(tmp_path):
 def test_the_plan_is_readable(tmp_path):
     with segments.segments_of(tmp_path / "out.mkv", {"size": None}) as found:
         assert json.loads((found.folder / "plan.json").read_text()) == {"size": None}
+
+
+def test_a_video_that_was_killed_while_it_was_joined_is_joined(color_clip, clip, monkeypatch, model):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(coloring, "join", killed)
+        assert color_clip(clip)[0] == 130
+    model.batches.clear()
+    code, out, said = color_clip(clip)
+    assert (code, said.out) == (0, f"{out}: 12 frames colored, 12 of them before\n")
+    assert model.batches == [] and len(read_frames(out)) == 12
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(color_clip, clip, monkeypatch):
+    def full(*arguments):
+        raise av.error.FFmpegError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(coloring, "join", full)
+        code, _, said = color_clip(clip)
+    assert (code, said.err.count("\n")) == (2, 1) and "out.mkv: cannot be written (No space left" in said.err
+    assert color_clip(clip)[0] == 0

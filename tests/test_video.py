@@ -144,3 +144,49 @@ def test_a_stream_that_the_container_does_not_take_is_said(color_clip, clip):
     assert code == 0
     assert said.err == "left out: audio 1 (aac), which .webm does not take; .mkv takes most\n"
     assert len(read_frames(out)) == 12
+
+
+def add_subtitles(container, stream):
+    """Prepares a stream of subtitles, chapters and an attachment; packets come later."""
+    container.add_mux_stream("subrip", time_base=Fraction(1, 1000))
+    container.add_attachment("font.ttf", "font/ttf", b"font")
+    container.set_chapters(
+        [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}]
+    )
+
+
+@pytest.fixture
+def titled(tmp_path):
+    """A Matroska file with subtitles, an attachment and a chapter."""
+    plain = write_video(tmp_path / "plain.mkv", panned(12))
+    path = tmp_path / "in.mkv"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        copies = [out.add_stream_from_template(stream) for stream in source.streams]
+        add_subtitles(out, None)
+        subtitles = out.streams.get(subtitles=0)[0]
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                out.mux(packet)
+        words = av.Packet(b"Hello")
+        words.stream, words.time_base = subtitles, Fraction(1, 1000)
+        words.pts = words.dts = 100
+        words.duration = 200
+        out.mux(words)
+    plain.unlink()
+    return path
+
+
+def test_subtitles_chapters_and_attachments_stay(color_clip, titled):
+    code, out, said = color_clip(titled, "out.mkv")
+    assert (code, said.err) == (0, "")
+    assert read_packets(out, "subtitle") == read_packets(titled, "subtitle") != []
+    with av.open(str(out)) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["One"]
+        assert [stream.type for stream in container.streams] == ["video", "audio", "subtitle", "attachment"]
+
+
+def test_subtitles_that_the_container_does_not_take_are_said(color_clip, titled):
+    code, _, said = color_clip(titled, "out.mp4")
+    assert code == 0
+    assert "left out: subtitle 2 (srt), which .mp4 does not take; .mkv takes most\n" in said.err

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from colorgan import video
+from colorgan import cli, video
 from colorgan.frames import codecs, reading
 from tests.filming import RATE, panned, read_frames, write_video
 
@@ -39,8 +39,8 @@ def test_a_codec_that_is_not_installed(color_clip, clip, monkeypatch):
 
 
 def test_without_the_extra(color_clip, clip, monkeypatch):
-    monkeypatch.setattr(video, "find_spec", lambda name: None)
-    expected = "colorgan video needs av, opencv-python-headless: pip install 'colorgan[video]'"
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    expected = "videos need av, opencv-python-headless: pip install 'colorgan[video]'"
     assert expected in line(color_clip(clip))
 
 

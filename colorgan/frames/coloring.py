@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 from torch import Tensor
 
 from colorgan.colorizer.colorizer import Colorizer
@@ -60,7 +61,7 @@ def color_video(
         UserError: the source cannot be read; see also `segments.segments_of`.
     """
     look = first_look(source)
-    plan = {"codec": codec, **vars(options), **plan}
+    plan = {"codec": codec, **vars(options), "av": av.__version__, **plan}
     with open_video(source) as reader, segments_of(out, plan) as segments:
         encoding = Encoding(codec, look, reader.time_base, reader.rate)
         continued = len(segments.time_stamps())
@@ -74,15 +75,14 @@ def color_video(
             segments.add(encode(encoding, colored), carrier.state)
         notes = _notes(reader, encoding) + join(segments, encoding, source, out)
         total = len(segments.time_stamps())
-        lost = (reader.stream.frames or total) - total
+        promised = reader.stream.frames  # 0: the file does not say
+        lost = promised - total
         if lost > 0:
-            notes.append(
-                f"{source}: {lost} of its {reader.stream.frames} frames could not be read: truncated or broken"
-            )
+            notes.append(f"{source}: {lost} of its {promised} frames could not be read: truncated or broken")
         elif reader.broken:
             notes.append(f"{source}: broken in {reader.broken} places, where frames are missing or damaged")
     remove(out)
-    return Result(total, continued, carrier.cuts, notes, broken=bool(lost > 0 or reader.broken))
+    return Result(total, continued, carrier.cuts, notes, broken=lost > 0 or reader.broken > 0)
 
 
 def _colored(
