@@ -7,17 +7,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [  # lowest first; imports run downward, and within a layer where they form no circle
     {"errors", "seeding", "packaged", "precision", "transfer", "memory", "archives", "allocation", "atomic"},
-    {"config", "color", "color_bytes", "kernels", "hints", "imaging", "cli", "facts"},
+    {"config", "color", "color_bytes", "kernels", "hints", "imaging", "cli", "facts", "serving"},
     {"codecs", "losses", "metrics", "nets", "data", "optim"},
     {"discriminators", "colorizer"},
     {"systems"},
     {"training", "evaluation", "exporting"},
-    {"study", "comparison", "diagnosis"},
+    {"study", "comparison", "diagnosis", "webpage"},
     {"__init__"},
     {"benching"},
     {
         "train",
         "sample",
+        "app",
         "prior",
         "prepare",
         "evaluate",
