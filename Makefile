@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PICTURES ?= $(shell $(BIN)/python -c "from colorgan.data.photos import paths; print(*paths())")
 
-.PHONY: help setup encoder sample test lint
+PAGE := colorgan/webpage/built
+
+.PHONY: help setup encoder sample app test lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,15 @@ train-album: encoder ## train a generator for photographs of every kind: ARGS="d
 
 sample: setup ## color PICTURES (default: those of the package) with CKPT (default: the released one)
 	$(BIN)/python -m colorgan.sample $(if $(CKPT),--ckpt $(CKPT)) $(ARGS) $(PICTURES)
+
+app: $(PAGE)/index.html ## build the page of `colorgan app`; needs node 20.19 or later and npm
+
+$(PAGE)/index.html: $(shell find app -type f -not -path '*/node_modules/*' -not -path '*/dist/*') checkpoints/colorgan-album.ckpt
+	@$(MAKE) --no-print-directory setup
+	cd app && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+	$(BIN)/python -m colorgan.export checkpoints/colorgan-album.ckpt app/dist/model.onnx --precision float16
+	rm -rf $(PAGE) && mv app/dist $(PAGE)
+	@touch $@
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

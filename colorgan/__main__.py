@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": "say what this machine offers, and whether training works on it",
     "sample": "color photographs",
     "video": "color a video",
+    "app": "color photographs in a browser",
     "train": "train an experiment, as in `colorgan train gan`",
     "evaluate": "measure colorizers on a folder of photographs",
     "compare": "train experiments under one budget and measure them",

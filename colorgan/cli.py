@@ -139,6 +139,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """Parse a port, 0 to 65535."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
+    return int(text)
+
+
 def nonnegative_float(text: str) -> float:
     """Parse a finite number, 0 or above."""
     try:

@@ -14,6 +14,7 @@ from colorgan.cli import (
     existing_path,
     new_file,
     pick_device,
+    port,
     positive_int,
     program,
 )
@@ -54,7 +55,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 allows other machines (%(default)s)"
     )
-    serve.add_argument("--port", type=_port, default=8000, help="port to listen on; 0 for any free one (%(default)s)")
+    serve.add_argument("--port", type=port, default=8000, help="port to listen on; 0 for any free one (%(default)s)")
     serve.set_defaults(run=_serve)
     report = commands.add_parser("report", help="show how often each system fooled people")
     report.add_argument("study", type=Path, metavar="STUDY", help="a folder that `make` wrote")
@@ -82,15 +83,15 @@ def _make(args: argparse.Namespace) -> None:
 
 
 def _serve(args: argparse.Namespace) -> None:
+    from colorgan import serving
     from colorgan.study import folder, server
     from colorgan.study.store import Store
 
     study = folder.load(args.study)
     study.check_pictures()
-    with closing(Store(study)) as store, server.bind_socket(args.host, args.port) as listener:
-        port = listener.getsockname()[1]
-        host = f"[{args.host}]" if ":" in args.host else args.host
-        print(f"the test is at http://{host}:{port}/ - Ctrl-C ends it, and serving it again continues it", flush=True)
+    with closing(Store(study)) as store, serving.bind_socket(args.host, args.port) as listener:
+        address = serving.address(args.host, listener)
+        print(f"the test is at {address} - Ctrl-C ends it, and serving it again continues it", flush=True)
         with suppress(KeyboardInterrupt):
             server.make_server(store, listener).run(sockets=[listener])
         print(f"\nended; sessions so far: {len(store.sessions())}, in {study.answers_path}")
@@ -116,12 +117,6 @@ def _report(args: argparse.Namespace) -> None:
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is not a whole number, 0 or above")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
     return int(text)
 
 

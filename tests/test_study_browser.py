@@ -7,6 +7,7 @@ from threading import Thread
 
 import pytest
 
+from colorgan import serving
 from colorgan.study import server
 from colorgan.study.store import Store
 from tests.test_study_folder import a_study
@@ -31,7 +32,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(store):
     """The address of a server in a thread of its own."""
-    with server.bind_socket("127.0.0.1", 0) as listener:
+    with serving.bind_socket("127.0.0.1", 0) as listener:
         running = server.make_server(store, listener)
         thread = Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -3,6 +3,7 @@ from contextlib import closing
 import pytest
 from starlette.testclient import TestClient
 
+from colorgan import serving
 from colorgan.errors import UserError
 from colorgan.study import server
 from colorgan.study.store import Store
@@ -22,7 +23,7 @@ def store(study):
 
 @pytest.fixture
 def client(store):
-    with TestClient(server.make_app(store, server.LOOPBACK_HOSTS), base_url="http://127.0.0.1:8000") as client:
+    with TestClient(server.make_app(store, serving.LOOPBACK_HOSTS), base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -177,12 +178,12 @@ def test_a_wrong_method_is_refused_in_json(client):
 
 
 def test_a_port_in_use_is_one_line():
-    with server.bind_socket("127.0.0.1", 0) as taken:
+    with serving.bind_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"--port {port}: Address already in use; choose another --port"):
-            server.bind_socket("127.0.0.1", port)
+            serving.bind_socket("127.0.0.1", port)
 
 
 def test_a_host_of_another_machine_is_one_line():
     with pytest.raises(UserError, match=r"--host 192\.0\.2\.1 "):
-        server.bind_socket("192.0.2.1", 0)
+        serving.bind_socket("192.0.2.1", 0)

@@ -11,8 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from colorgan import turing
-from colorgan.study import server
+from colorgan import serving, turing
 from colorgan.study.store import Store
 from tests.test_study_folder import a_study
 
@@ -78,7 +77,7 @@ def test_a_study_with_a_missing_picture_is_not_served(tmp_path, capsys):
 
 
 def test_a_port_in_use_is_one_line(tmp_path, capsys):
-    with server.bind_socket("127.0.0.1", 0) as taken:
+    with serving.bind_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert f"--port {port}: " in fails(capsys, "serve", a_study(tmp_path / "study").root, "--port", port)
 

@@ -1,7 +1,6 @@
 """The web server of a study: the page, a JSON API, and pictures at addresses that do not reveal which one is fake."""
 
 import json
-import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -9,17 +8,14 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from colorgan.errors import UserError
+from colorgan import serving
 from colorgan.study.protocol import SIDES, Side, Trial, first_unanswered, fooled_outcomes
 from colorgan.study.store import Store
 
-LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "::1", "[::1]"]
 PAGE = Path(__file__).with_name("page.html")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _POLICY = (
@@ -46,31 +42,14 @@ def make_app(store: Store, hosts: list[str]) -> Starlette:
         Route(session + "/trials/{trial}", partial(_post_answer, store), methods=["POST"]),
         Route(session + "/trials/{trial}/{side}.png", partial(_get_picture, store)),
     ]
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _error_response})
-
-
-def bind_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes any free one.
-
-    Raises:
-        UserError: the port is in use, or the host is not an address of this machine.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except socket.gaierror as error:
-        raise UserError(f"--host {host}: {error.strerror}; give an address of this machine") from None
-    except OSError as error:
-        reason = os.strerror(error.errno)  # shorter than the error's own text, which repeats the address
-        raise UserError(f"--host {host} --port {port}: {reason}; choose another --port or --host") from None
+    return Starlette(
+        routes=routes, middleware=[serving.require_host(hosts)], exception_handlers={HTTPException: _error_response}
+    )
 
 
 def make_server(store: Store, listener: socket.socket) -> uvicorn.Server:
     """Return a server whose `run(sockets=[listener])` serves until Ctrl-C, and then raises KeyboardInterrupt."""
-    hosts = LOOPBACK_HOSTS if listener.getsockname()[0] in LOOPBACK_HOSTS else ["*"]
-    config = uvicorn.Config(make_app(store, hosts), log_level="warning", ws="none", lifespan="off", server_header=False)
-    return uvicorn.Server(config)
+    return serving.make_server(make_app(store, serving.accepted_hosts(listener)))
 
 
 async def _get_page(request: Request) -> Response:
