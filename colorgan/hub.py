@@ -42,7 +42,22 @@ def download(repo: str, revision: str | None = None, **options: Any) -> Path:
 
     name = f"hf://{repo}@{revision}" if revision else f"hf://{repo}"
     with errors_in_one_line(name):
+        if not options.get("local_files_only"):
+            options["local_files_only"] = not _answers(repo, revision, options.get("token"))
         return Path(hf_hub_download(repo, FILE, revision=revision, **options))
+
+
+def _answers(repo: str, revision: str | None, token: str | bool | None) -> bool:
+    """Return whether the hub answers: without a network, `hf_hub_download` tries for half a minute, line by line."""
+    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(repo, FILE, revision=revision), token=token)
+    except errors.HfHubHTTPError as error:  # below 500, `hf_hub_download` gets it too, and says what it means
+        return error.response.status_code < 500
+    except (errors.HTTPError, OSError):
+        return False
+    return True
 
 
 @contextmanager
