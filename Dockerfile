@@ -1,11 +1,11 @@
 # colorgan on a CPU: docker build -t colorgan . && docker run --rm -v "$PWD:/data" colorgan sample old.jpg
 #
-# On Linux, PyPI's torch brings the CUDA libraries, 6 GB in all, which no CPU uses. PyTorch's own index has builds without
-# them. torch and torchvision come from it together: a torchvision of PyPI does not load beside a torch of that index.
-# Elsewhere, as behind a mirror: --build-arg TORCH_INDEX=...
+# On Linux, PyPI's torch brings the CUDA libraries, 6 GB in all, which no CPU uses but which do no harm. PyTorch has an
+# index of builds without them: --build-arg TORCH_INDEX=ADDRESS. torch and torchvision come together, from one index, or
+# they do not load beside each other.
 FROM python:3.11-slim AS torch
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir --index-url "$TORCH_INDEX" torch torchvision
+ARG TORCH_INDEX=
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchvision
 
 FROM torch AS wheel
 RUN pip install --no-cache-dir build

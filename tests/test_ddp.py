@@ -3,6 +3,7 @@
 Starting a pair takes ten seconds, so one pair trains all settings, one after the other.
 """
 
+import csv
 import json
 import os
 import socket
@@ -192,6 +193,11 @@ def test_one_rank_reads_the_pictures_of_the_initialization(pair):
 
 def test_the_report_counts_the_pictures_of_all_ranks(pair):
     assert "data: 3 near-gray pictures left out of training" in pair[2][0]
+
+
+def test_pictures_are_those_of_all_ranks(pair):
+    with (pair[1] / "run0/metrics.csv").open() as file:  # two batches of four an epoch, and resumed for the second
+        assert [int(row["pictures"]) for row in csv.DictReader(file)] == [16, 32]
 
 
 def test_no_rank_warns(pair):

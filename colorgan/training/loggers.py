@@ -21,7 +21,7 @@ from torch import Tensor
 
 from colorgan import config
 from colorgan.artifacts import CHECKPOINT, artifact_name
-from colorgan.atomic import write_atomically
+from colorgan.atomic import unfinished
 from colorgan.errors import UserError
 from colorgan.systems.base import System
 from colorgan.training.run_directory import Place
@@ -78,7 +78,9 @@ class PictureWandbLogger(WandbLogger):
         with warn_if_full(self._path):
             self._path.parent.mkdir(exist_ok=True)
             stored = {**self._session, PICTURES: pictures, "keys": sorted(self._keys)}
-            write_atomically(self._path, json.dumps(stored) + "\n")
+            beside = unfinished(self._path)  # not synced, which may take as long as a step: a kill leaves it whole
+            beside.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+            beside.replace(self._path)
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         """With `wandb.log_model=all`, upload the checkpoint of the epoch that has just ended."""
@@ -87,12 +89,13 @@ class PictureWandbLogger(WandbLogger):
             best = ["best"] if checkpoint_callback.best_epoch == epoch else []
             self._upload(Path(self.save_dir) / Place(epoch).file_name, [*best, "last"])
 
+    @rank_zero_only
     def finalize(self, status: str) -> None:
         """With `wandb.log_model=best`, upload the best and the last checkpoint of a run that has reached its end."""
         if self.uploaded != "best" or status != "success":
             return
         best, last = (Path(self.save_dir) / f"{name}.ckpt" for name in ("best", "last"))
-        if best.samefile(last):
+        if best.exists() and best.samefile(last):
             self._upload(last, ["best", "last"])
         else:
             self._upload(best, ["best"])
