@@ -5,8 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
-from tests.filming import panned, read_frames, read_packets, write_video
+from tests.filming import WIDTH, panned, read_frames, read_packets, write_video
 
 TAKEN = {  # the codecs, and containers for each
     "h264": ["mp4"],
@@ -190,3 +191,27 @@ def test_subtitles_that_the_container_does_not_take_are_said(color_clip, titled)
     code, _, said = color_clip(titled, "out.mp4")
     assert code == 0
     assert "left out: subtitle 2 (srt), which .mp4 does not take; .mkv takes most\n" in said.err
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_cover_is_no_video_and_stays(color_clip, tmp_path, suffix):
+    plain = write_video(tmp_path / "plain.mp4", panned(4))
+    source = tmp_path / "in.mp4"
+    with av.open(str(plain)) as before, av.open(str(source), "w") as out:
+        cover = out.add_stream("mjpeg", rate=1, width=32, height=32, pix_fmt="yuvj420p")
+        cover.disposition = Disposition.attached_pic
+        copies = [out.add_stream_from_template(stream) for stream in before.streams]
+        frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 90, np.uint8), format="rgb24")
+        out.mux(cover.encode(frame.reformat(format="yuvj420p")))
+        out.mux(cover.encode(None))
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                out.mux(packet)
+    code, out, said = color_clip(source, f"out.{suffix}")
+    assert (code, said.err) == (0, "")
+    with av.open(str(out)) as container:
+        [kept] = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+        [film] = [stream for stream in container.streams.video if stream is not kept]
+        assert (kept.width, film.width) == (32, WIDTH)
+        assert sum(1 for packet in container.demux(film) if packet.size) == 4

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.stream import Disposition
 
 from colorgan.errors import one_line
 from colorgan.frames.codecs import CONTAINERS, encoder_of
@@ -14,6 +15,7 @@ from colorgan.frames.encoding import Encoding
 from colorgan.frames.reading import Reader, open_video
 from colorgan.frames.segments import Segments
 
+COVERS = {"mjpeg": "jpeg", "png": "png"}  # codecs of pictures; in Matroska a cover is an attachment, not a stream
 FRONT = {"movflags": "+faststart"}  # players on the web need the index before the frames
 
 
@@ -31,7 +33,6 @@ def join(segments: Segments, encoding: Encoding, source: Path, out: Path) -> lis
     """
     part = segments.folder / f"joined{out.suffix}"
     container = CONTAINERS[out.suffix.lower()]
-    notes = []
     options = FRONT if container in ("mp4", "mov") else {}
     with open_video(source) as reader, av.open(str(part), "w", format=container, container_options=options) as output:
         output.metadata.update(reader.container.metadata)
@@ -40,18 +41,10 @@ def join(segments: Segments, encoding: Encoding, source: Path, out: Path) -> lis
         encoding.configure(video.codec_context)
         video.time_base = encoding.time_base
         video.metadata.update(reader.stream.metadata)
+        video.disposition = reader.stream.disposition
         if encoding.codec == "h265" and container in ("mp4", "mov"):
             video.codec_context.codec_tag = "hvc1"  # Apple's players want it
-        copies = {}
-        for stream in reader.container.streams:
-            if stream.index == reader.stream.index:
-                continue
-            if not _takes(container, stream):
-                notes.append(_left_out(stream, out))
-                continue
-            copies[stream.index] = copy = output.add_stream_from_template(stream)
-            copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
+        copies, notes = _add_others(output, container, reader, out)
         output.start_encoding()
         packets = heapq.merge(_video(segments, encoding, video), _others(reader, copies), key=lambda pair: pair[0])
         for _, packet in packets:
@@ -70,6 +63,33 @@ def decoding_times(pts: list[int]) -> list[int]:
     rank = {time: i for i, time in enumerate(shown)}
     delay = max((i - rank[time] for i, time in enumerate(pts)), default=0)
     return [shown[i - delay] if i >= delay else shown[0] - (delay - i) for i in range(len(pts))]
+
+
+def _add_others(
+    output: av.container.OutputContainer, container: str, reader: Reader, out: Path
+) -> tuple[dict[int, av.stream.Stream], list[str]]:
+    """Add all other streams; return those that get packets, by their index in the source, and what `join` returns."""
+    copies, notes = {}, []
+    for stream in reader.container.streams:
+        if stream.index == reader.stream.index:
+            continue
+        if container == "matroska" and stream.disposition & Disposition.attached_pic:
+            if kind := COVERS.get(stream.codec_context.name):
+                output.add_attachment(f"cover.{kind}", f"image/{kind}", _only_packet(reader.path, stream.index))
+                continue
+        if not _takes(container, stream):
+            notes.append(_left_out(stream, out))
+            continue
+        copies[stream.index] = copy = output.add_stream_from_template(stream)
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+    return copies, notes
+
+
+def _only_packet(path: Path, index: int) -> bytes:
+    """Return the picture of a cover, which is a stream of one packet."""
+    with open_video(path) as reader:
+        return next((bytes(packet) for packet in reader.packets([reader.container.streams[index]])), b"")
 
 
 def _video(segments: Segments, encoding: Encoding, stream: av.VideoStream) -> Iterator[tuple[float, av.Packet]]:
