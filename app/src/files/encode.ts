@@ -5,8 +5,16 @@ import type { Photograph } from "./decode";
 import { intoJpeg } from "./exif";
 import { encodePng } from "./png";
 
-// A browser's own encoder halves the resolution of color.
-const JPEG = { quality: 95, progressive: false, quant_table: 0, auto_subsample: false, chroma_subsample: 1 };
+// The settings of `colorgan sample`. A browser's own encoder halves the resolution of color. Without optimized coding,
+// MozJPEG rounds as other encoders do, and does not trade pixels for bytes.
+const JPEG = {
+  quality: 95,
+  quant_table: 0,
+  chroma_subsample: 1,
+  auto_subsample: false,
+  progressive: false,
+  optimize_coding: false,
+};
 
 export async function encode(pixels: ImageData, { type, exif }: Photograph): Promise<Blob> {
   if (type !== "image/jpeg") return encodePng(pixels, exif);
