@@ -62,6 +62,13 @@ def test_it_trains_into_the_current_folder_and_colors_with_the_result(colorgan):
     assert colorgan("sample", "--ckpt", "checkpoints/gan/best.ckpt", "mine.png")[0] == 0
 
 
+@pytest.mark.skipif(not (ROOT / "colorgan/webpage/built/index.html").exists(), reason="needs `make app` before")
+def test_it_holds_the_page(colorgan):
+    assert colorgan("app", "--export", "site")[0] == 0
+    files = {path.suffix for path in (colorgan.folder / "site").rglob("*")}
+    assert {".html", ".js", ".css", ".wasm", ".onnx"} <= files
+
+
 def test_the_help_of_a_command_shows_how_it_was_called(colorgan):
     assert colorgan("sample", "--help")[1].startswith("usage: colorgan sample ")
 
