@@ -1,5 +1,6 @@
 """The command: what of a video stays as it is, and what is refused."""
 
+import gc
 from fractions import Fraction
 
 import av
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
+from colorgan.frames.reading import open_video
 from tests.filming import WIDTH, panned, read_frames, read_packets, write_video
 
 TAKEN = {  # the codecs, and containers for each
@@ -215,3 +217,15 @@ def test_a_cover_is_no_video_and_stays(color_clip, tmp_path, suffix):
         [film] = [stream for stream in container.streams.video if stream is not kept]
         assert (kept.width, film.width) == (32, WIDTH)
         assert sum(1 for packet in container.demux(film) if packet.size) == 4
+
+
+def test_frames_are_freed_without_the_collector(clip):
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(clip) as reader:
+            assert len([frame.pts for frame in reader.frames()]) > 8
+            alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2  # the first, whose orientation was read, and the last

@@ -44,6 +44,21 @@ class Look:
     transfer: int
 
 
+@dataclass
+class Geometry:
+    """Size and orientation of the first frame, which all others get."""
+
+    width: int
+    height: int
+    matrix: tuple[int, ...] | None  # for the display
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> "Geometry":
+        """Read them; not of every frame, for a frame whose side data were asked for is freed by the collector alone."""
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        return cls(frame.width, frame.height, matrix and tuple(np.frombuffer(matrix, dtype=np.int32).tolist()))
+
+
 class Reader:
     """A video that is open for reading.
 
@@ -83,7 +98,7 @@ class Reader:
 
     def frames(self, first: int = 0) -> Iterator[Frame]:
         """Yield the frames from number `first` on; those before are decoded, which is the way that never misses one."""
-        shape = last = None
+        first_frame = last = None
         for number, frame in enumerate(self.decode()):
             step = frame.duration or max(1, round(1 / (self.rate * self.time_base)))
             pts = frame.pts
@@ -91,10 +106,10 @@ class Reader:
                 pts = 0 if last is None else last + step
                 self.moved += 1
             last = pts
-            shape = shape or (frame.width, frame.height)
+            first_frame = first_frame or Geometry.of(frame)
             self.interlaced |= frame.interlaced_frame
             if number >= first:
-                yield Frame(_picture(frame, *shape), pts, frame.duration or 0)
+                yield Frame(_picture(frame, first_frame), pts, frame.duration or 0)
 
     def decode(self) -> Iterator[av.VideoFrame]:
         """Yield the frames as they lie in the file."""
@@ -152,7 +167,7 @@ def first_look(path: Path) -> Look:
         frame = next(reader.decode(), None)
         if frame is None:
             raise UserError(f"{path}: none of its frames can be read")
-        height, width = _picture(frame, frame.width, frame.height).shape[-2:]
+        height, width = _picture(frame, Geometry.of(frame)).shape[-2:]
         aspect = reader.stream.sample_aspect_ratio
     turned = (height, width) != (frame.height, frame.width)
     return Look(
@@ -177,25 +192,25 @@ def _matrix(frame: av.VideoFrame) -> int:
     return BT709 if frame.height >= HD else SMPTE170M
 
 
-def _picture(frame: av.VideoFrame, width: int, height: int) -> Tensor:
+def _picture(frame: av.VideoFrame, geometry: Geometry) -> Tensor:
     """Return the pixels of a frame in RGB and upright, at the size of the first frame."""
+    width, height = geometry.width, geometry.height
     deep = _bits(frame) > 8
     rgb = frame.reformat(width, height, "rgb48le" if deep else "rgb24", src_colorspace=_matrix(frame)).to_ndarray()
-    picture = _upright(rgb, frame)
+    picture = _upright(rgb, geometry.matrix)
     if deep:
         return torch.from_numpy(picture.astype(np.float32) / 65535).permute(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 
-def _upright(pixels: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Turn and mirror pixels (H, W, C) as the frame says; turns of less than 90 degrees do not occur.
+def _upright(pixels: np.ndarray, matrix: tuple[int, ...] | None) -> np.ndarray:
+    """Turn and mirror pixels (H, W, C) as a display matrix says; turns of less than 90 degrees do not occur.
 
     The matrix (libavutil/display.h) maps (x, y) of a pixel to (a x + c y, b x + d y) of the screen.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return pixels
-    a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5]
+    a, b, _, c, d = matrix[:5]
     if abs(b) > abs(a):
         pixels, a, d = pixels.swapaxes(0, 1), c, b
     return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
