@@ -43,12 +43,15 @@ sample: setup ## color PICTURES (default: those of the package) with CKPT (defau
 
 app: $(PAGE)/index.html ## build the page of `colorgan app`; needs node 20.19 or later and npm
 
-$(PAGE)/index.html: $(shell find app -type f -not -path '*/node_modules/*' -not -path '*/dist/*') checkpoints/colorgan-album.ckpt
-	@$(MAKE) --no-print-directory setup
+$(PAGE)/index.html: $(shell find app -type f -not -path '*/node_modules/*' -not -path '*/dist/*') $(PAGE)/model.onnx
 	cd app && npm ci --ignore-scripts --no-audit --no-fund && npm run build
-	$(BIN)/python -m colorgan.export checkpoints/colorgan-album.ckpt app/dist/model.onnx --precision float16
-	rm -rf $(PAGE) && mv app/dist $(PAGE)
+	rm -rf $(PAGE)/assets && cp -R app/dist/. $(PAGE)
 	@touch $@
+
+$(PAGE)/model.onnx: checkpoints/colorgan-album.ckpt
+	@$(MAKE) --no-print-directory setup
+	rm -rf $(PAGE) && mkdir -p $(PAGE)
+	$(BIN)/python -m colorgan.export $< $@ --precision float16
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
