@@ -1,5 +1,6 @@
 """Checkpoints, weights and other data that strangers send: one line each, and memory that their size justifies."""
 
+import contextlib
 import io
 import json
 import os
@@ -55,6 +56,15 @@ def test_the_whole_checkpoint_loads(tmp_path, content):
     for new in (True, False):
         torch.save(content, tmp_path / "x.ckpt", _use_new_zipfile_serialization=new)
         assert load(tmp_path / "x.ckpt").size == 32
+
+
+@pytest.mark.parametrize("value", [None, "gone", [1], 7])
+@pytest.mark.parametrize("key", ["data", "net", "codec", "name"])
+def test_a_key_of_another_kind_costs_a_line_at_most(tmp_path, content, key, value):
+    content["experiment"][key] = value
+    torch.save(content, tmp_path / "x.ckpt")
+    with contextlib.suppress(UserError):
+        load(tmp_path / "x.ckpt")
 
 
 @pytest.mark.parametrize("width", [10**6, 10**9, 2**62])

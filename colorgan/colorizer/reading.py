@@ -142,7 +142,8 @@ def shareable(experiment: dict[str, Any]) -> dict[str, Any]:
     """Return what inference needs of an experiment, without the paths of this machine."""
     kept = {key: value for key, value in experiment.items() if key not in TRAINING_KEYS}
     for node, without in PATHS.items():
-        kept[node] = {key: without.get(key, value) for key, value in kept[node].items()}
+        if isinstance(kept.get(node), dict):  # it is a stranger's
+            kept[node] = {key: without.get(key, value) for key, value in kept[node].items()}
     return {**kept, "system": "supervised"}
 
 
