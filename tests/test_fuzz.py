@@ -1,5 +1,7 @@
 """A few of the files that `tests/fuzz.py` makes, the same ones each time."""
 
+import mmap
+
 import pytest
 
 from tests import fuzz
@@ -8,6 +10,13 @@ from tests import fuzz
 @pytest.fixture
 def faults():
     return fuzz.Faults(keep=None)
+
+
+def mapped(size):
+    """Memory of the system: malloc may reuse what earlier tests have freed."""
+    block = mmap.mmap(-1, size)
+    block.write(b"x" * size)
+    return block
 
 
 def test_mutated_files_cost_a_line_each(faults):
@@ -28,7 +37,7 @@ def test_what_the_fuzzer_takes_for_a_fault(faults, tmp_path, monkeypatch):
     hoard = []
     faults.watch("raises", lambda: {}["x"], 5)
     faults.watch("hangs", lambda: fuzz.time.sleep(9), 0.1)
-    faults.watch("takes", lambda: hoard.append(bytearray(b"x") * (1 << 26)), 5)
+    faults.watch("takes", lambda: hoard.append(mapped(1 << 26)), 5)
     faults.watch("prints", lambda: print("Traceback (most recent call last)"), 5)
     monkeypatch.setattr(fuzz, "_DECODERS", ())
     (tmp_path / "x.png").write_bytes(fuzz.by_pil("PNG"))
