@@ -38,7 +38,7 @@ def test_a_run_records_what_it_ran_on_and_with(tiny_train, tmp_path, folder):
 
 def test_each_session_is_added_and_says_what_differs(tiny_train, tmp_path, monkeypatch, capsys):
     tiny_train()
-    monkeypatch.setattr(facts, "_version", lambda package: "0.0.1" if package == "kornia" else "1")
+    monkeypatch.setattr(facts, "version_of", lambda package: "0.0.1" if package == "kornia" else "1")
     assert tiny_train("--resume", "trainer.max_epochs=2", "optim.lr=1e-5") == 0
     said = since(capsys)
     assert "experiment.optim.lr was 0.0002 and is 1e-05" in said
