@@ -148,7 +148,7 @@ def checkpoints(monkeypatch):
             for path, (n, epoch) in contents.items()
         }
         monkeypatch.setattr(predictors.checkpoint, "read", lambda path: known[path])
-        monkeypatch.setattr(predictors, "load", lambda path, device: Echo())
+        monkeypatch.setattr(predictors.checkpoint, "load", lambda path, device: Echo())
         return list(known)
 
     return write

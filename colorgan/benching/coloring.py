@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from colorgan.benching.peak import measure_peaks
 from colorgan.benching.report import CPU_TIME, MEGABYTE, Figure, Result
 from colorgan.benching.timing import Recorder, clock_of
-from colorgan.colorizer.checkpoint import load
+from colorgan.colorizer import checkpoint
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.colorizer.files import Options, color_files
 from colorgan.data.photos import paths
@@ -57,7 +57,7 @@ def measure_coloring(ckpt: str | None, inputs: list[str], pictures: int, repeats
     Raises:
         UserError: the checkpoint or a file cannot be read.
     """
-    model = load(ckpt, device)
+    model = checkpoint.load(ckpt, device)
     figures, flops, shares = {}, {}, []
     with tempfile.TemporaryDirectory(prefix="colorgan-bench-") as folder:
         for i, given in enumerate(inputs):

@@ -11,7 +11,6 @@ from torch import Tensor
 from colorgan.color import join
 from colorgan.color_bytes import lightness
 from colorgan.colorizer import checkpoint
-from colorgan.colorizer.checkpoint import load
 from colorgan.colorizer.colorizer import Colorizer
 from colorgan.errors import UserError
 from colorgan.evaluation.dataset import EvaluationDataset, prepare
@@ -168,7 +167,7 @@ def make_predictors(
     Raises:
         UserError: a checkpoint or a folder cannot be used; two of them have one name.
     """
-    colorizers = [load(path, device) for path in checkpoints]
+    colorizers = [checkpoint.load(path, device) for path in checkpoints]
     contents = [checkpoint.read(path) for path in checkpoints]
     model_names = _model_names(checkpoints, contents)
     folder_names = [folder.resolve().name for folder in folders]
