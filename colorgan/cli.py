@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from colorgan import remote
 from colorgan.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def run(command: Callable[[], int], interrupted: str) -> int:
@@ -171,6 +174,13 @@ def new_file(text: str) -> Path:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     return path
+
+
+def make_console() -> "Console":
+    """Return a console on stderr that prints text as it is: names of files are no markup, and lines are not wrapped."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def require_video_extra() -> None:

@@ -94,7 +94,6 @@ def _check_video(parser: Parser, args: argparse.Namespace) -> None:
 
 
 def _run_video(args: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.colorizer.checkpoint import load
@@ -102,7 +101,7 @@ def _run_video(args: argparse.Namespace) -> int:
     from colorgan.frames.measuring import as_text, measure
 
     model = load(args.ckpt[0], device=pick_device(args.device))
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("evaluating", total=None)
         results = measure(
@@ -118,7 +117,6 @@ def _run_video(args: argparse.Namespace) -> int:
 
 
 def _run_hints(args: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.evaluation import hinting
@@ -130,7 +128,7 @@ def _run_hints(args: argparse.Namespace) -> int:
     dataset = EvaluationDataset(validation_folder(args.data), protocol)
     predictors = make_predictors(args.ckpt, [], dataset, pick_device(args.device))
     models = {predictor.name: predictor.colorizer for predictor in predictors}
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("evaluating", total=len(dataset))
         results = hinting.measure_hints(
@@ -149,7 +147,6 @@ def _run_hints(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.evaluation.dataset import EvaluationDataset, validation_folder
@@ -171,7 +168,7 @@ def _run(args: argparse.Namespace) -> int:
     classifier = load_classifier(args.classifier, device) if args.classifier else None
     needs = [metric.needs for metric in select(protocol.metrics).values()]
     networks = FeatureNetworks(classifier, dataset.classes, args.skip, device, needs)
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("evaluating", total=len(dataset))
         evaluation = evaluate(

@@ -64,7 +64,6 @@ def _size_in_bytes(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare the training set, print a summary, and return the exit code."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.data.examination import UNREADABLE, Settings
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from colorgan.data.shards import write_shards
 
     settings = Settings(args.size, args.quality, args.val_share, args.near_gray, args.min_size)
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
 
         def watch(records: Iterable["Record"], total: int) -> Iterator["Record"]:

@@ -69,7 +69,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Color all inputs, print a summary, and return the exit code."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.colorizer.checkpoint import load
@@ -89,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {args.out}: {error.strerror}") from error
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     for line in plan.notes + plan.refused:
         console.print(one_line(line))
     failed = len(plan.refused)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from colorgan import cli
+from colorgan import cli, remote
 from colorgan.cli import (
     Parser,
     add_device_option,
@@ -50,7 +50,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def _run(args: argparse.Namespace) -> int:
     require_video_extra()
     out = cli.new_file(str(args.out))
-    from rich.console import Console
     from rich.progress import Progress
 
     from colorgan.colorizer.checkpoint import load
@@ -60,10 +59,10 @@ def _run(args: argparse.Namespace) -> int:
 
     codec = choose(out, args.codec)
     model = load(args.ckpt, device=pick_device(args.device))
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = cli.make_console()
     plan = {
         "source": [args.source.name, args.source.stat().st_size, args.source.stat().st_mtime_ns],
-        "ckpt": hashlib.sha256(Path(args.ckpt or released()).read_bytes()).hexdigest(),
+        "ckpt": hashlib.sha256(remote.fetch(args.ckpt or released()).read_bytes()).hexdigest(),
     }
     with Progress(console=console, disable=not sys.stderr.isatty()) as progress, _writing(out):
         task = progress.add_task("coloring", total=None)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import wandb
 
-from colorgan import load, remote, sample
+from colorgan import load, remote, sample, video
 from colorgan.errors import UserError
 from colorgan.packaged import released
+from tests.filming import panned, write_video
 
 
 class FakeApi:
@@ -64,6 +65,12 @@ def test_commands_take_an_address(api, folder, tmp_path):
     picture = str(folder / "sea/0.png")
     options = ["--device", "cpu", "--size", "32", "--out", str(tmp_path / "out")]
     assert sample.main(["--ckpt", "wandb://me/colors/abc:best", *options, picture]) == 0
+
+
+def test_a_video_takes_an_address(api, tmp_path):
+    clip = write_video(tmp_path / "gray.mkv", panned(3), sound=False)
+    options = ["--ckpt", "wandb://me/colors/abc", "--device", "cpu", "--size", "32"]
+    assert video.main([*options, str(clip), str(tmp_path / "colored.mkv")]) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from colorgan.errors import UserError
 from colorgan.frames.carrying import Carrier
 from colorgan.frames.flicker import Flicker
 from colorgan.frames.reading import open_video
+from colorgan.metrics import ab_error, psnr
 
 GRAY = 2.0  # Lab units of mean chroma, below which a video counts as gray
 Report = Callable[[int, int | None], None]
@@ -58,16 +59,16 @@ def measure(model: Colorizer, path: Path, size: int | None, report: Report) -> d
             carried = carrier.carry(L, predicted)
             versions = [resize_color(predicted.ab, L), resize_color(carried.ab, L), truth]
             flicker.update(L[0, 0].numpy(), [ab[0].permute(1, 2, 0).contiguous().numpy() for ab in versions])
-            errors += torch.stack([(ab - truth).norm(dim=1).mean() for ab in versions])
-            psnrs += torch.stack([_psnr(join(L, ab), rgb) for ab in versions])
+            errors += torch.cat([ab_error(ab, truth) for ab in versions])
+            psnrs += torch.cat([psnr(join(L, ab), rgb) for ab in versions])
             chroma += float(truth.norm(dim=1).mean())
             report(count, reader.length)
     if count < 2:
         raise UserError(f"{path}: flicker is between frames, and it has {count} that can be read")
     known = chroma >= GRAY * count
     rows = [
-        Row(name, float(error) / count if known else None, float(psnr) / count if known else None, value)
-        for name, error, psnr, value in zip(names, errors, psnrs, flicker.result(), strict=True)
+        Row(name, float(error) / count if known else None, float(ratio) / count if known else None, value)
+        for name, error, ratio, value in zip(names, errors, psnrs, flicker.result(), strict=True)
     ]
     return {
         "frames": count,
@@ -82,9 +83,9 @@ def as_text(results: dict[str, Any]) -> str:
     """Return a table of the rows, and what carrying along does to each number."""
     lines = [f"{'':14}{'ab error':>10}{'PSNR':>8}{'flicker':>9}"]
     for row in results["rows"]:
-        error, psnr = ("" if value is None else f"{value:.2f}" for value in (row["ab_error"], row["psnr"]))
-        psnr = "" if row["name"] == "truth" else psnr
-        lines.append(f"{row['name']:14}{error:>10}{psnr:>8}{row['flicker']:>9.3f}")
+        error, ratio = ("" if value is None else f"{value:.2f}" for value in (row["ab_error"], row["psnr"]))
+        ratio = "" if row["name"] == "truth" else ratio
+        lines.append(f"{row['name']:14}{error:>10}{ratio:>8}{row['flicker']:>9.3f}")
     alone, carried = results["rows"][:2]
     lines.append(f"carried along flickers {carried['flicker'] / alone['flicker']:.2f} times as much as alone")
     return "\n".join(lines)
@@ -95,8 +96,3 @@ def _shrink(picture: Tensor, size: int) -> Tensor:
     rgb = picture[None].float() / (1 if picture.is_floating_point() else 255)
     shape = prediction_shape(picture.shape[-2:], size)
     return F.interpolate(rgb, shape, mode="bilinear", antialias=True).clamp(0, 1)
-
-
-def _psnr(rgb: Tensor, truth: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio of one picture in dB, at most 100."""
-    return -10 * torch.log10((rgb - truth).square().mean().clamp(min=1e-10))
