@@ -21,8 +21,7 @@ from colorgan.systems import local_state
 from colorgan.systems.bad_steps import BadSteps
 from colorgan.systems.local_state import batch_statistics
 from colorgan.systems.means import TrainingMeans
-
-PER_GROUP = {"base_lrs", "min_lrs", "_last_lr"}  # of the state of a schedule: a value for each group of parameters
+from colorgan.systems.restoring import drop_other_states, pictures_of
 
 
 class System(pl.LightningModule):
@@ -264,37 +263,18 @@ class System(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the means of a half-done epoch, and drop the state of schedules or optimizers of another kind."""
         checkpoints.upgrade(checkpoint)
-        self.pictures = checkpoint["pictures"] if "pictures" in checkpoint else self._pictures_of(checkpoint)
+        self.pictures = pictures_of(checkpoint, self.trainer.world_size)
         if so_far := checkpoint.get("epoch_so_far"):
             self._resumed_states = so_far["ranks"]
             self._means.start_epoch(
                 so_far["batches"], local_state.sums_of(self._resumed_states, self.global_rank, self.device)
             )
-        stored, optim = checkpoint["experiment"]["optim"], self.experiment.optim
-        if stored["schedule"] != optim.schedule:
-            checkpoint["lr_schedulers"] = []
-        if _grouping(stored) != _grouping(optim):
-            checkpoint["optimizer_states"] = []
-            for state in checkpoint["lr_schedulers"]:
-                for key in PER_GROUP & state.keys():
-                    del state[key]
-            self.replaces_rates = True
-
-    def _pictures_of(self, checkpoint: dict[str, Any]) -> int:
-        """Return the pictures of a checkpoint that does not count them, as if it had as many processes as this run."""
-        batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"]
-        return batches * checkpoint["experiment"]["data"]["batch_size"] * self.trainer.world_size
+        self.replaces_rates |= drop_other_states(checkpoint, self.experiment.optim)
 
     def _optimizers(self) -> list[Optimizer]:
         """Return Lightning's wrapped optimizers, one for each of `networks`."""
         optimizers = self.optimizers()
         return optimizers if isinstance(optimizers, list) else [optimizers]
-
-
-def _grouping(optim: Any) -> tuple:
-    """Return what determines the optimizer and its groups of parameters, of an experiment of any version."""
-    decays = bool(optim["weight_decay"]) and not optim.get("decay_all", True)
-    return optim.get("optimizer", "adam"), decays, optim.get("layer_decay", 1.0) != 1, has_own_body_rate(optim)
 
 
 class _Call(nn.Module):
