@@ -1,6 +1,6 @@
-"""The inner loops of painting, compiled by numba: several times as fast as tensors, and in any number of threads.
+"""Inner loops of painting and training, compiled by numba: several times as fast as tensors, in any number of threads.
 
-numba takes most of a second to import and to load them, so that they are imported where something is painted. What it
+numba takes most of a second to import and to load them, so that they are imported where they are called. What it
 compiles is kept on disk, where it finds a folder that it may write to.
 """
 
@@ -87,6 +87,38 @@ def guided(
                 b += row_b * down[i, v]
             ab[0, i, x] = a / total
             ab[1, i, x] = b / total
+
+
+@compiled
+def depthwise_gradient(
+    x: np.ndarray, gradient: np.ndarray, down: int, across: int, top: int, left: int, result: np.ndarray
+) -> None:
+    """Add the gradient of the weights of a depthwise convolution.
+
+    Args:
+        x: (B, H, W, C), its input.
+        gradient: (B, h, w, C), that of its output.
+        down: stride of rows.
+        across: stride of columns.
+        top: rows of zeros above the input.
+        left: columns of zeros before the input.
+        result: (K, K, C), the weights' gradient.
+    """
+    for u in range(result.shape[0]):
+        for v in range(result.shape[1]):
+            sums = result[u, v]
+            for n in range(x.shape[0]):
+                for i in range(gradient.shape[1]):
+                    row = i * down + u - top
+                    if row < 0 or row >= x.shape[1]:
+                        continue
+                    for j in range(gradient.shape[2]):
+                        column = j * across + v - left
+                        if column < 0 or column >= x.shape[2]:
+                            continue
+                        pixel, slope = x[n, row, column], gradient[n, i, j]
+                        for channel in range(len(sums)):
+                            sums[channel] += pixel[channel] * slope[channel]
 
 
 @compiled
