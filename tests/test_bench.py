@@ -9,19 +9,12 @@ from PIL import Image
 from torch import nn
 
 from colorgan import bench, config, facts
-from colorgan.benching import coloring, judging, peak, report, training
+from colorgan.benching import coloring, peak, report, training
 from colorgan.benching.report import CPU_TIME, Figure
-from colorgan.benching.timing import Recorder
 from colorgan.errors import UserError
-from colorgan.evaluation.evaluation import evaluate
-from colorgan.evaluation.predictors import ModelPredictor
-from colorgan.evaluation.results import summarize
-from colorgan.metrics.networks import FeatureNetworks
 from colorgan.systems import TABLES
 from colorgan.systems.building import build
 from tests.conftest import TINY
-from tests.hinting import obedient
-from tests.test_benching_timing import Steps
 from tests.test_readme import BENCH
 
 FIXED = tuple(training.FIXED)
@@ -135,24 +128,6 @@ def test_evaluation(run):
         assert parts == pytest.approx(1000 / speed)
     assert figures["read"]["median"] > 0 and figures[CPU_TIME]["median"] > 0 and figures["peak memory"]["median"] > 0
     assert content["settings"] == {"ckpt": None, "pictures": 4, "size": 32, "repeats": 2}
-
-
-def test_an_evaluation_in_parts_is_the_evaluation(tmp_path):
-    judging._write_pictures(tmp_path, 3, 40)
-    dataset = judging._HeldDataset(tmp_path)
-    predictor, networks = (
-        ModelPredictor("mine", obedient(), {}),
-        FeatureNetworks(None, dataset.classes, ["lpips", "fid"]),
-    )
-    whole = evaluate(dataset, "", [predictor], networks, 32, lambda done: None).results
-    recorder = Recorder(Steps())
-    recorder.enter(0)
-    summaries = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judging, "summarize", lambda *given: summaries.append(summarize(*given)))
-        judging._evaluate_in_parts(dataset, predictor, networks, 32, recorder)
-    assert summaries[0]["systems"] == whole["systems"]
-    assert list(recorder.totals()[0]) == list(judging.PARTS)
 
 
 def flops_of(net, L):
