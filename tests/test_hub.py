@@ -215,6 +215,23 @@ def test_a_folder_is_saved_and_read_back(ckpt, tmp_path):
     assert torch.equal(predict(Colorizer.from_pretrained(tmp_path / "saved")), predict(model))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_a_saved_model_overwrites_nothing(ckpt, tmp_path, name):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    with pytest.raises(UserError, match=f"{name}: exists already"):
+        load(ckpt()).save_pretrained(folder)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {name: "mine"}
+
+
+def test_a_model_of_parts_leaves_a_folder_as_it_is(tmp_path):
+    (tmp_path / "config.json").write_text("mine")
+    with pytest.raises(UserError, match="knows no experiment"):
+        Colorizer(UNet(channels=2, width=4, size=32), Regress(), 32).save_pretrained(tmp_path)
+    assert (tmp_path / "config.json").read_text() == "mine"
+
+
 def test_the_decoding_that_was_chosen_is_kept(tmp_path):
     content = tiny_checkpoint("bins")
     torch.save(content, tmp_path / "x.ckpt")

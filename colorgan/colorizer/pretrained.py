@@ -17,6 +17,9 @@ from colorgan.facts import version_of
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
 
+CONFIG = "config.json"
+FILES = (hub.FILE, CONFIG, "README.md")  # of a model in a folder
+
 
 class Pretrained(ModelHubMixin, library_name=card.LIBRARY, pipeline_tag=card.PIPELINE, tags=list(card.TAGS)):
     """The part of `Colorizer` that reads it from checkpoints and writes it to the hub.
@@ -94,6 +97,25 @@ class Pretrained(ModelHubMixin, library_name=card.LIBRARY, pipeline_tag=card.PIP
         with hub.errors_in_one_line(f"hf://{repo_id}"):
             return super().push_to_hub(repo_id, **options)
 
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Write the model, its card and its experiment to a folder, which `from_pretrained` reads.
+
+        Args:
+            save_directory: the folder; it is made if there is none.
+            options: of `huggingface_hub.ModelHubMixin.save_pretrained`.
+
+        Returns:
+            the address of the commit with `push_to_hub=True`, else None.
+
+        Raises:
+            UserError: the model was not read from a checkpoint; a file of these names is there already.
+        """
+        self._require_experiment()
+        for file in (Path(save_directory) / name for name in FILES):
+            if file.exists():  # of which ModelHubMixin would overwrite two and keep the card
+                raise UserError(f"{file}: exists already; choose another folder or remove it")
+        return super().save_pretrained(save_directory, **options)
+
     def generate_model_card(self, repo_id: str = "OWNER/NAME", license: str | None = None) -> "ModelCard":
         """Return the card for the hub; `push_to_hub` says the arguments."""
         return card.model_card(self.size, self._require_experiment(), self.metrics or {}, repo_id, license)
@@ -104,7 +126,7 @@ class Pretrained(ModelHubMixin, library_name=card.LIBRARY, pipeline_tag=card.PIP
         metadata = card.describe(self.size, experiment, self.metrics or {}, version, None, None)
         write_safetensors(self, save_directory / hub.FILE, metadata, torch.float32)
         config = {"colorgan": version, "experiment": experiment, "metrics": self.metrics or {}}
-        (save_directory / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (save_directory / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
     def _require_experiment(self) -> dict[str, Any]:
         """Return the experiment, with the decoding that is chosen now; raise UserError if there is none."""
