@@ -1,4 +1,4 @@
-"""The page of the doctor."""
+"""The page of the doctor, and what is left out of it."""
 
 import getpass
 import socket

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import safetensors.torch
 import torch
-from huggingface_hub import ModelHubMixin
+from huggingface_hub import ModelHubMixin, constants
 
 from colorgan import hub
 from colorgan.codecs.distribution import Distribution
@@ -17,8 +17,7 @@ from colorgan.facts import version_of
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
 
-CONFIG = "config.json"
-FILES = (hub.FILE, CONFIG, "README.md")  # of a model in a folder
+FILES = (hub.FILE, constants.CONFIG_NAME, constants.REPOCARD_NAME)  # of a model in a folder
 
 
 class Pretrained(ModelHubMixin, library_name=card.LIBRARY, pipeline_tag=card.PIPELINE, tags=list(card.TAGS)):
@@ -126,7 +125,7 @@ class Pretrained(ModelHubMixin, library_name=card.LIBRARY, pipeline_tag=card.PIP
         metadata = card.describe(self.size, experiment, self.metrics or {}, version, None, None)
         write_safetensors(self, save_directory / hub.FILE, metadata, torch.float32)
         config = {"colorgan": version, "experiment": experiment, "metrics": self.metrics or {}}
-        (save_directory / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (save_directory / constants.CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
     def _require_experiment(self) -> dict[str, Any]:
         """Return the experiment, with the decoding that is chosen now; raise UserError if there is none."""
